@@ -1,0 +1,1 @@
+"""Watches long videos and says which action happens when."""
