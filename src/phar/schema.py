@@ -197,6 +197,29 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class SegmentSpec:
+    """How window scores become segments; the profile's `fusion.threshold` and `segments`."""
+
+    threshold: float = 0.0
+    """A window whose best fused score is below this is `none`; in [0, 1]."""
+    label_thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Thresholds of single labels, used instead of `threshold`; in [0, 1]."""
+    min_length_s: float = 0.0
+    """A run shorter than this becomes `none`."""
+    max_gap_s: float = 0.0
+    """A span of `none` up to this long between two runs of one label is bridged."""
+
+    def __post_init__(self) -> None:
+        for threshold in (self.threshold, *self.label_thresholds.values()):
+            _require(0 <= threshold <= 1, f"threshold {threshold} leaves [0, 1]")
+        _require(
+            self.min_length_s >= 0 and self.max_gap_s >= 0,
+            f"min_length_s {self.min_length_s} or max_gap_s {self.max_gap_s} is negative",
+        )
+        object.__setattr__(self, "label_thresholds", MappingProxyType(dict(self.label_thresholds)))
+
+
+@dataclass(frozen=True)
 class Segment:
     """One label over one half-open span of source time."""
 

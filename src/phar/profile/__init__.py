@@ -1,0 +1,31 @@
+"""Profiles: which models, labels, weights and gates, checked whole before any work.
+
+A profile is a YAML file. Paths in it are looked up beside the file first, then
+among the resources that come with phar. Defaults live here and nowhere else.
+"""
+
+from phar.profile.build import STREAM_ORDER, default_profile, load_profile, with_overrides, with_preset
+from phar.profile.checkpoints import describe, require_checkpoints, sha256_of
+from phar.profile.document import bundled_profiles
+from phar.profile.labels import load_labels
+from phar.profile.resources import RESOURCES
+from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, StreamSpec
+
+__all__ = [
+    "RESOURCES",
+    "STREAM_ORDER",
+    "LoudnessGate",
+    "ModelSpec",
+    "PersonSpec",
+    "Profile",
+    "StreamSpec",
+    "bundled_profiles",
+    "default_profile",
+    "describe",
+    "load_labels",
+    "load_profile",
+    "require_checkpoints",
+    "sha256_of",
+    "with_overrides",
+    "with_preset",
+]
