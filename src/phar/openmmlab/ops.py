@@ -1,4 +1,4 @@
-"""Stand-in for mmcv's compiled extension `mmcv._ext`: the few operators the nets here run, without a compiler.
+"""Stand-in for mmcv's compiled extension `mmcv._ext`: the few operators run here, without a compiler.
 
 Only `nms` and `roi_align_forward` exist; any other name is there (mmcv looks for all of them at import)
 but raises when called. `phar.openmmlab.imports` puts it in place where no compiled mmcv is installed.
@@ -45,7 +45,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
     return order[torch.tensor(kept, dtype=torch.int64, device=order.device)]
 
 
-def roi_align_forward(
+def roi_align_forward(  # noqa: PLR0917
     input: Tensor,
     rois: Tensor,
     output: Tensor,
