@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from phar.schema import FloatArray
 
 SAMPLE_RATE_HZ = 16_000
 """The only sample rate that the features are defined for."""
@@ -32,7 +33,7 @@ def num_frames(num_samples: int) -> int:
     return 1 + -(-num_samples // HOP_SIZE)
 
 
-def log_mel(samples: NDArray[np.floating]) -> FloatArray:
+def log_mel(samples: NDArray[np.floating[Any]]) -> FloatArray:
     """Return the log-mel features of one window of sound.
 
     `samples`: (n,) mono at 16 kHz, full scale 1; values that are not finite count as 0.
@@ -44,7 +45,7 @@ def log_mel(samples: NDArray[np.floating]) -> FloatArray:
     return log_mel_batch([samples])[0]
 
 
-def log_mel_batch(windows: Sequence[NDArray[np.floating]]) -> list[FloatArray]:
+def log_mel_batch(windows: Sequence[NDArray[np.floating[Any]]]) -> list[FloatArray]:
     """Return `log_mel` of each window, computed together; lengths may differ."""
     if not windows:
         return []
@@ -57,7 +58,7 @@ def log_mel_batch(windows: Sequence[NDArray[np.floating]]) -> list[FloatArray]:
     return np.split(features, np.cumsum([len(part) for part in frames])[:-1])
 
 
-def _checked(samples: NDArray[np.floating]) -> NDArray[np.float64]:
+def _checked(samples: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     samples = np.asarray(samples, dtype=np.float64)
     if samples.ndim != 1:
         raise ValueError(f"samples have shape {samples.shape}, not (n,): mix the channels down first")
@@ -78,7 +79,9 @@ def _frames(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     padded = np.zeros((num_frames(samples.size) + 1) * HOP_SIZE)
     padded[HOP_SIZE : HOP_SIZE + samples.size] = samples
-    return np.lib.stride_tricks.sliding_window_view(padded, FFT_SIZE)[::HOP_SIZE]
+    hops = padded.reshape(-1, HOP_SIZE)
+    # The hop is half a frame, so a frame is two hops side by side.
+    return np.concatenate([hops[:-1], hops[1:]], axis=1)
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +91,7 @@ def _window() -> NDArray[np.float64]:
     Its window is the root of a symmetric Hann window, which for a hop of half a frame already
     reconstructs perfectly and is a half sine.
     """
-    window = np.sin(np.pi * (np.arange(FFT_SIZE) + 0.5) / FFT_SIZE)
+    window: NDArray[np.float64] = np.sin(np.pi * (np.arange(FFT_SIZE) + 0.5) / FFT_SIZE)
     window.setflags(write=False)
     return window
 
