@@ -1,0 +1,365 @@
+"""Put decoded frames and samples together into windows, in one pass over the file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import av.error
+import numpy as np
+from numpy.typing import NDArray
+
+from phar.media.audio import AudioTrack
+from phar.media.demux import MAX_GAP_S, Demuxer
+from phar.media.frame import Converter, Frame, Geometry
+from phar.media.source import Source, Warnings
+from phar.schema import MediaError, Video, Window
+
+#: num_frames, fps, window, frame_times_s -> indices of the frames to keep.
+Wanted = Callable[[int, float, Window, NDArray[np.float64]], Collection[int]]
+
+Piece = tuple[Window, NDArray[np.float64], Mapping[int, Frame], NDArray[np.float32] | None]
+
+#: Timestamps this near to a window's edge lie on it.
+_EDGE_S = 1e-6
+
+#: Packets that may fail in a row before the first picture.
+_MAX_FAILED_PACKETS = 3000
+
+#: How far the video may be read past a window while its sound has not come.
+_AUDIO_LAG_S = 10.0
+
+#: Frames out of order in a row after which timestamps are given up for counting.
+_MAX_STEPS_BACK = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a reader is asked for; see `MediaReader`."""
+
+    window_s: float
+    stride_s: float
+    wanted: Wanted
+    audio_hz: int | None
+    window_bytes: int
+
+
+@dataclass
+class _Open:
+    """A window that is being filled."""
+
+    window: Window
+    times_s: NDArray[np.float64]
+    pending: list[int]
+    """Wanted indices still without a frame, in order of time."""
+    scale: float
+    """Factor on the sides of the pictures kept."""
+    frames: dict[int, Frame] = field(default_factory=dict)
+
+
+class Assembly:
+    """Windows of one opened source, made one after the other by `windows`."""
+
+    def __init__(
+        self,
+        source: Source,
+        plan: Plan,
+        warnings: Warnings,
+        *,
+        converter: Converter,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._source = source
+        self._plan = plan
+        self._window_s = plan.window_s
+        self._stride_s = Fraction(str(plan.stride_s))
+        self._converter = converter
+        self._warnings = warnings
+        self._stopped = stopped
+        self._fps = source.fps
+        self._demuxer = Demuxer(source, True, warnings)
+        self._audio_hz = plan.audio_hz
+        self._track = None
+        if source.audio is not None:
+            self._track = AudioTrack(source.audio, plan.audio_hz or 16000, warnings)
+        if source.audio_problem:
+            warnings.add(source.audio_problem)
+        self._tick_s = self._demuxer.time_base
+        self._geometry: Geometry = source.geometry(None)
+        self._origin: int | None = None
+        self._delay = 0
+        self._last_ticks: int | None = None
+        self._steps_back = 0
+        self._counting = False
+        self._previous: Frame | None = None
+        self._num_frames = 0
+        self._next = 0
+        self._open: list[_Open] = []
+        self.video = Video(
+            path=source.path,
+            duration_s=source.claimed_duration_s,
+            fps=self._fps,
+            width_px=self._geometry.width_px,
+            height_px=self._geometry.height_px,
+            has_audio=source.audio is not None,
+        )
+        """The container's claim; exact once `windows` is exhausted."""
+
+    def windows(self) -> Iterator[Piece]:
+        """Decode the file and yield its windows in order.
+
+        Raises:
+            MediaError: nothing could be decoded.
+        """
+        last: av.VideoFrame | None = None
+        for stored in self._decode():
+            ticks = self._ticks_of(stored)
+            if ticks is None:
+                continue
+            if self._origin is None:
+                self._begin(stored, ticks)
+            last = stored
+            self._last_ticks = ticks
+            self._num_frames += 1
+            frame = Frame(self._seconds(ticks), self._geometry, stored, self._converter)
+            yield from self._advance(frame.time_s)
+            self._serve(frame)
+            self._previous = frame
+        if last is None:
+            if self._stopped():
+                return
+            raise MediaError(f"{self._source.path}: {self._source.why_nothing_decoded()}")
+        if not self._stopped():
+            yield from self._end(last)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        context = self._source.video.codec_context
+        failed = 0
+        while not self._stopped():
+            packet = self._demuxer.next_video()
+            try:
+                frames = context.decode(packet)
+            except EOFError:
+                return
+            except (av.error.FFmpegError, ValueError, MemoryError):
+                self._warnings.add("video: a damaged packet was skipped")
+                frames = []
+                failed += 1
+                if self._origin is None and failed >= _MAX_FAILED_PACKETS:
+                    return
+            for frame in frames:
+                if frame.is_corrupt:
+                    self._warnings.add("video: a damaged picture was shown as far as it could be decoded")
+                yield frame
+            if packet is None:
+                return
+
+    def _begin(self, stored: av.VideoFrame, ticks: int) -> None:
+        """Fix time 0 and the geometry at the first frame."""
+        self._origin = ticks
+        self._geometry = self._source.geometry(stored)
+        self.video = Video(
+            path=self.video.path,
+            duration_s=self.video.duration_s,
+            fps=self._fps,
+            width_px=self._geometry.width_px,
+            height_px=self._geometry.height_px,
+            has_audio=self.video.has_audio,
+        )
+
+    def _ticks_of(self, stored: av.VideoFrame) -> int | None:
+        """Time of a frame, strictly after the one before; None for a frame to leave out."""
+        demuxer, last = self._demuxer, self._last_ticks
+        ticks = stored.dts if demuxer.timed_by_dts else stored.pts
+        if ticks is None and not demuxer.timed_by_dts:
+            ticks = stored.dts
+        if demuxer.timed_by_dts and ticks is not None:
+            if last is None and demuxer.first_dts is not None:
+                delay = ticks - demuxer.first_dts
+                self._delay = delay if 0 <= delay <= 32 * demuxer.frame_ticks else 0
+            ticks -= self._delay
+        if last is None:
+            return ticks if ticks is not None else (demuxer.first_dts or 0)
+        if ticks is None or self._counting:
+            return last + demuxer.frame_ticks
+        if ticks > last:
+            self._steps_back = 0
+            return ticks
+        self._steps_back += 1
+        if self._steps_back >= _MAX_STEPS_BACK:
+            self._counting = True
+            self._warnings.add("video: timestamps make no sense; frames are timed by their number")
+            return last + demuxer.frame_ticks
+        self._warnings.add("video: a frame out of order was left out")
+        return None
+
+    def _seconds(self, ticks: int) -> float:
+        return float((ticks - (self._origin or 0)) * self._tick_s)
+
+    def _ticks(self, seconds: float) -> int:
+        """First tick at or after a time, counting times within the edge tolerance."""
+        return (self._origin or 0) + math.ceil((Fraction(seconds) - Fraction(_EDGE_S)) / self._tick_s)
+
+    def _start_s(self, index: int) -> float:
+        return float(index * self._stride_s)
+
+    def _advance(self, time_s: float) -> Iterator[Piece]:
+        """Open windows that have begun and close those that are over when a frame begins at `time_s`."""
+        while True:
+            start_s = self._start_s(self._next)
+            first_end_s = self._open[0].window.end_s if self._open else math.inf
+            if start_s <= time_s + _EDGE_S and start_s < first_end_s:
+                self._open_window(start_s)
+            elif first_end_s <= time_s + _EDGE_S:
+                yield self._close(self._open[0].window.end_s, time_s)
+            else:
+                return
+
+    def _open_window(self, start_s: float) -> None:
+        begin, end = self._ticks(start_s), self._ticks(start_s + self._window_s)
+        ticks = [t for t in self._demuxer.expected(begin, end) if t >= (self._origin or 0)]
+        end_s = start_s + self._window_s
+        demuxer = self._demuxer
+        if demuxer.ended and demuxer.last_expected is not None:
+            claimed_end_s = self._seconds(demuxer.last_expected + demuxer.frame_ticks)
+            end_s = min(end_s, max(claimed_end_s, start_s + self._seconds_per_frame()))
+        window = Window(self._next, start_s, end_s)
+        self._next += 1
+        times_s = np.array([self._seconds(t) for t in ticks] or [start_s], np.float64)
+        asked = self._plan.wanted(len(times_s), float(self._fps), window, times_s)
+        pending = sorted({int(i) for i in asked})
+        if pending and not 0 <= pending[0] <= pending[-1] < len(times_s):
+            raise ValueError(f"wanted frames {pending[0]} to {pending[-1]} of a window of {len(times_s)}")
+        opened = _Open(
+            window=Window(window.index, start_s, start_s + self._window_s),
+            times_s=times_s,
+            pending=pending,
+            scale=self._scale(len(pending)),
+        )
+        self._open.append(opened)
+        demuxer.forget(self._ticks(self._start_s(self._next)))
+
+    def _scale(self, num_wanted: int) -> float:
+        """Factor on the sides that keeps a window's pictures within their bytes."""
+        context = self._source.video.codec_context
+        bits = context.format.padded_bits_per_pixel if context.format else 12
+        needed = num_wanted * context.width * context.height * bits / 8
+        return 1.0 if needed <= self._plan.window_bytes else math.sqrt(self._plan.window_bytes / needed)
+
+    def _serve(self, frame: Frame) -> None:
+        """Give the frame to the windows that wait for it, or for one that never came."""
+        small: Frame | None = None
+        for opened in self._open:
+            reached = frame.time_s + _EDGE_S
+            while opened.pending and opened.times_s[opened.pending[0]] <= reached:
+                index = opened.pending.pop(0)
+                small = small or self._shrunk(frame, opened.scale)
+                opened.frames[index] = self._nearest(float(opened.times_s[index]), small)
+
+    def _nearest(self, time_s: float, frame: Frame) -> Frame:
+        previous = self._previous
+        if previous is not None and abs(previous.time_s - time_s) < abs(frame.time_s - time_s):
+            return previous
+        return frame
+
+    def _shrunk(self, frame: Frame, scale: float) -> Frame:
+        if scale >= 1:
+            return frame
+        width = max(2, round(frame.stored.width * scale / 2) * 2)
+        height = max(2, round(frame.stored.height * scale / 2) * 2)
+        name = frame.stored.format.name
+        try:
+            stored = self._converter.convert(frame.stored, width, height, name)
+        except (av.error.FFmpegError, ValueError):
+            stored = self._converter.convert(frame.stored, width, height, "yuv420p")
+        return Frame(frame.time_s, frame.geometry, stored, frame.converter)
+
+    def _close(self, end_s: float, next_frame_s: float) -> Piece:
+        """Finish the first open window: fill what is missing, add the sound."""
+        opened = self._open.pop(0)
+        window = Window(opened.window.index, opened.window.start_s, end_s)
+        if self._previous is not None:
+            for index in opened.pending:
+                opened.frames[index] = self._shrunk(self._previous, opened.scale)
+        keep = int(np.searchsorted(opened.times_s, end_s - _EDGE_S))
+        times_s = opened.times_s[: max(1, keep)]
+        frames = {index: frame for index, frame in opened.frames.items() if index < len(times_s)}
+        return window, times_s, frames, self._sound(window)
+
+    def _sound(self, window: Window) -> NDArray[np.float32] | None:
+        track = self._track
+        if track is None:
+            return None
+        origin_s = self._origin_s()
+        end_s = origin_s + window.end_s
+        while track.reached_s < end_s:
+            if self._demuxer.audio_packets:
+                if self._audio_hz is None and track.num_frames:
+                    self._demuxer.audio_packets.clear()
+                    break
+                track.decode(self._demuxer.audio_packets.popleft())
+            elif self._demuxer.ended:
+                track.decode(None)
+                track.flush()
+                break
+            elif self._demuxer.video_read_s > end_s + _AUDIO_LAG_S or not self._demuxer.can_read_ahead():
+                track.flush()
+                break
+            else:
+                self._demuxer.pump()
+        if self._audio_hz is None:
+            return None
+        if not track.num_frames and track.num_errors:
+            return None
+        hz = self._audio_hz
+        zero = round(origin_s * hz)
+        start, end = zero + round(window.start_s * hz), zero + round(window.end_s * hz)
+        samples = track.read(start, end)
+        track.forget(zero + round(self._start_s(window.index + 1) * hz))
+        return samples
+
+    def _end(self, last: av.VideoFrame) -> Iterator[Piece]:
+        """Fix the duration and close the windows that are left."""
+        assert self._last_ticks is not None
+        length = last.duration or 0
+        if not 0 < length * self._tick_s <= MAX_GAP_S:
+            length = self._demuxer.frame_ticks
+        duration_s = round(self._seconds(self._last_ticks + length), 6)
+
+        def exists(index: int) -> bool:
+            return index == 0 or self._start_s(index - 1) + self._window_s < duration_s
+
+        self._open = [opened for opened in self._open if exists(opened.window.index)]
+        while self._open or exists(self._next):
+            if exists(self._next) and (
+                not self._open or self._start_s(self._next) < self._open[0].window.end_s
+            ):
+                self._open_window(self._start_s(self._next))
+            else:
+                yield self._close(min(self._open[0].window.end_s, duration_s), duration_s)
+        self._finish(duration_s)
+
+    def _finish(self, duration_s: float) -> None:
+        measured = Fraction(self._num_frames) / Fraction(duration_s).limit_denominator(10**6)
+        close = abs(measured - self._fps) <= self._fps / 200
+        track = self._track
+        heard = track is not None and track.num_frames > 0
+        if track is not None and not heard:
+            self._warnings.add("audio: no sound could be decoded from the audio track")
+        self.video = Video(
+            path=self.video.path,
+            duration_s=duration_s,
+            fps=self._fps if close else measured.limit_denominator(10**4),
+            width_px=self.video.width_px,
+            height_px=self.video.height_px,
+            has_audio=heard,
+        )
+
+    def _origin_s(self) -> float:
+        return float((self._origin or 0) * self._tick_s)
+
+    def _seconds_per_frame(self) -> float:
+        return float(self._demuxer.frame_ticks * self._tick_s)

@@ -1,0 +1,128 @@
+"""Sound on the video's clock: decoded, mixed to mono, resampled, placed by its own timestamps."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import av
+import av.error
+import numpy as np
+import soxr
+from av.audio.frame import AudioFrame
+from numpy.typing import NDArray
+
+from phar.media.demux import Packet
+from phar.media.source import Warnings
+
+#: Timestamps may wander this far from the count of samples before the sound is
+#: placed anew; containers round them, mostly to milliseconds.
+_JITTER_S = 0.05
+
+#: Value of full scale per sample type of the decoder.
+_FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63, "f4": 1.0, "f8": 1.0}
+
+
+class AudioTrack:
+    """Mono float32 samples at one rate, addressed by sample number on the stream's clock.
+
+    All channels count equally in the mix. Gaps between the decoded stretches
+    read as zeros.
+    """
+
+    def __init__(self, stream: av.AudioStream, rate_hz: int, warnings: Warnings) -> None:
+        self._stream = stream
+        self._rate_hz = rate_hz
+        self._warnings = warnings
+        self._chunks: deque[tuple[int, NDArray[np.float32]]] = deque()
+        self._resampler: soxr.ResampleStream | None = None
+        self._input_hz = 0
+        self._expected_s: float | None = None
+        self._position = 0
+        self.num_frames = 0
+        """Frames decoded so far."""
+        self.num_errors = 0
+        """Packets that could not be decoded."""
+
+    @property
+    def reached_s(self) -> float:
+        """How far samples are ready, in stream time."""
+        return self._position / self._rate_hz if self.num_frames else float("-inf")
+
+    def decode(self, packet: Packet | None) -> None:
+        """Take in one packet, or None for what the decoder still holds."""
+        try:
+            frames = self._stream.codec_context.decode(packet)
+        except EOFError:
+            return
+        except (av.error.FFmpegError, ValueError, MemoryError):
+            self.num_errors += 1
+            self._warnings.add("audio: a damaged packet was skipped")
+            return
+        for frame in frames:
+            self._take(frame)
+
+    def flush(self) -> None:
+        """Push out what the resampler holds; the next frame is placed anew."""
+        if self._resampler is not None:
+            self._append(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        self._resampler = None
+        self._expected_s = None
+
+    def read(self, start: int, end: int) -> NDArray[np.float32]:
+        """Samples [start, end); what was not decoded is zero."""
+        samples = np.zeros(end - start, np.float32)
+        for first, chunk in self._chunks:
+            low, high = max(first, start), min(first + len(chunk), end)
+            if low < high:
+                samples[low - start : high - start] = chunk[low - first : high - first]
+        return samples
+
+    def forget(self, before: int) -> None:
+        """Drop samples that no later window needs."""
+        while self._chunks and self._chunks[0][0] + len(self._chunks[0][1]) <= before:
+            self._chunks.popleft()
+
+    def _take(self, frame: AudioFrame) -> None:
+        if not frame.samples or not frame.sample_rate:
+            return
+        begin_s = None
+        base = frame.time_base or self._stream.time_base
+        if frame.pts is not None and base:
+            begin_s = float(frame.pts * base)
+        moved = (
+            self._expected_s is None
+            or frame.sample_rate != self._input_hz
+            or (begin_s is not None and abs(begin_s - self._expected_s) > _JITTER_S)
+        )
+        if moved:
+            self._start(begin_s if begin_s is not None else (self._expected_s or 0.0), frame.sample_rate)
+        mono = _mix(frame)
+        self._append(mono if self._resampler is None else self._resampler.resample_chunk(mono))
+        self._expected_s = (self._expected_s or 0.0) + frame.samples / frame.sample_rate
+        self.num_frames += 1
+
+    def _start(self, begin_s: float, input_hz: int) -> None:
+        self.flush()
+        self._input_hz = input_hz
+        self._expected_s = begin_s
+        self._position = round(begin_s * self._rate_hz)
+        if input_hz != self._rate_hz:
+            self._resampler = soxr.ResampleStream(input_hz, self._rate_hz, 1, dtype="float32")
+
+    def _append(self, samples: NDArray[np.float32]) -> None:
+        if len(samples):
+            self._chunks.append((self._position, samples))
+            self._position += len(samples)
+
+
+def _mix(frame: AudioFrame) -> NDArray[np.float32]:
+    """Mean of a frame's channels, (samples,) in [-1, 1]."""
+    raw = frame.to_ndarray()
+    if not frame.format.is_planar:
+        raw = raw.reshape(frame.samples, -1).T
+    kind = raw.dtype.str[1:]
+    mono = raw.mean(axis=0, dtype=np.float64)
+    if kind == "u1":
+        mono -= 128.0
+    samples: NDArray[np.float32] = (mono / _FULL_SCALE[kind]).astype(np.float32)
+    return np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
