@@ -1,0 +1,1 @@
+"""How right a profile is: reports held against the truth."""

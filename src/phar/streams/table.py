@@ -1,0 +1,108 @@
+"""The table of streams, and how a profile's streams are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from phar.openmmlab import Detector, PoseEstimator, Recognizer
+from phar.profile import Profile, StreamSpec, require_checkpoints
+from phar.schema import ProfileError
+from phar.streams.audio import AudioStream
+from phar.streams.persons import PersonFinder
+from phar.streams.rgb import RgbStream
+from phar.streams.skeleton import SkeletonStream
+from phar.streams.stopwatch import Stopwatch
+from phar.streams.stream import Stream
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """What every stream is built from."""
+
+    profile: Profile
+    clock: Stopwatch
+    runtime: Mapping[str, str]
+    """Where nets run: keyword arguments `device` and `backend` of every net's `load`."""
+
+    def recognizer(self, spec: StreamSpec) -> Recognizer:
+        return Recognizer.load(
+            spec.model.config,
+            spec.model.checkpoint,
+            num_classes=len(spec.labels),
+            sampling=self.profile.sampling,
+            **self.runtime,
+        )
+
+    @property
+    def rgb_labels(self) -> tuple[str, ...]:
+        rgb = self.profile.streams.get("rgb")
+        return rgb.labels if rgb else ()
+
+
+def _rgb(spec: StreamSpec, loading: _Loading) -> RgbStream:
+    return RgbStream(spec, loading.recognizer(spec), loading.clock)
+
+
+def _skeleton(spec: StreamSpec, loading: _Loading) -> SkeletonStream:
+    persons = loading.profile.persons
+    if persons is None:
+        raise ProfileError(
+            f"profile {loading.profile.name}: the skeleton stream needs `persons`; add it or drop the stream"
+        )
+    finder = PersonFinder(
+        persons,
+        Detector.load(persons.detector.config, persons.detector.checkpoint, **loading.runtime),
+        PoseEstimator.load(persons.pose.config, persons.pose.checkpoint, **loading.runtime),
+        loading.clock,
+    )
+    return SkeletonStream(spec, loading.rgb_labels, loading.recognizer(spec), finder, loading.clock)
+
+
+def _audio(spec: StreamSpec, loading: _Loading) -> AudioStream:
+    return AudioStream(spec, loading.rgb_labels, loading.recognizer(spec), loading.clock)
+
+
+#: Stream name to what builds it, in the order they run: RGB's answers open the others' gates.
+STREAMS: Mapping[str, Callable[[StreamSpec, _Loading], Stream]] = {
+    "rgb": _rgb,
+    "audio": _audio,
+    "skeleton": _skeleton,
+}
+
+
+@dataclass(frozen=True)
+class Streams:
+    """A profile's enabled streams with their nets loaded."""
+
+    in_order: tuple[Stream, ...]
+    """In the order they run."""
+    audio_hz: int | None
+    """Sample rate the sound is wanted at, or None if no stream listens."""
+    runtime: Mapping[str, str]
+    """Where the nets run, as the report says it: `backend`, `device`, `precision`."""
+
+
+def load_streams(profile: Profile, *, device: str, backend: str, clock: Stopwatch) -> Streams:
+    """Load the nets of every stream the profile enables.
+
+    Raises ModelError or ProfileError for what is missing or does not fit.
+    """
+    unknown = set(profile.streams) - set(STREAMS)
+    if unknown:
+        raise ProfileError(
+            f"profile {profile.name}: no such stream {', '.join(sorted(unknown))}; use {', '.join(STREAMS)}"
+        )
+    require_checkpoints(profile)
+    loading = _Loading(profile, clock, {"device": device, "backend": backend})
+    in_order = tuple(
+        build(profile.streams[name], loading) for name, build in STREAMS.items() if name in profile.streams
+    )
+    if not in_order:
+        raise ProfileError(f"profile {profile.name}: every stream is switched off; leave one on")
+    about = in_order[0].recognizer.describe()
+    return Streams(
+        in_order,
+        next((stream.audio_hz for stream in in_order if stream.audio_hz), None),
+        {key: about[key] for key in ("backend", "device", "precision")},
+    )
