@@ -1,10 +1,33 @@
 """Packaging of phar; the OpenMMLab packages are installed by requirements/install.sh."""
 
+import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+
+#: Folders of the checkout that the installed package carries in phar/_resources.
+RESOURCES = ("configs", "annotations", "checkpoints")
+
+
+class BuildWithResources(build_py):
+    """Copies configs, label files and the bundled checkpoints into the package."""
+
+    def run(self) -> None:
+        """Build as usual, then copy."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / "phar" / "_resources"
+        shutil.rmtree(target, ignore_errors=True)
+        for name in RESOURCES:
+            if (ROOT / name).is_dir():
+                shutil.copytree(
+                    ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+                )
 
 
 def requirements(name: str) -> list[str]:
@@ -13,9 +36,17 @@ def requirements(name: str) -> list[str]:
     return [spec for spec in (line.split("#")[0].strip() for line in lines) if spec]
 
 
+def version() -> str:
+    """Return the version that phar/__init__.py states."""
+    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "src/phar/__init__.py").read_text(), re.M)
+    if found is None:
+        raise RuntimeError("src/phar/__init__.py states no __version__")
+    return found[1]
+
+
 setup(
     name="phar",
-    version="0.1.0",
+    version=version(),
     description="Says which action happens when in a long video.",
     long_description=(ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else "",
     long_description_content_type="text/markdown",
@@ -23,7 +54,9 @@ setup(
     python_requires=">=3.11,<3.12",
     package_dir={"": "src"},
     packages=find_packages("src"),
+    package_data={"": ["*.json", "*.yaml"]},
     install_requires=requirements("runtime.txt"),
+    cmdclass={"build_py": BuildWithResources},
     entry_points={
         "console_scripts": [
             "phar = phar.cli.main:main",

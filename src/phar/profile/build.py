@@ -23,7 +23,6 @@ _DEFAULTS: Mapping[str, Any] = {
         "pose_score_thr": 0.4,
         "detector_stride": 1,
         "max_persons": 4,
-        "short_side_px": None,
     },
     "fusion": {"rule": "weighted_sum", "threshold": 0.0},
     "segments": {},
@@ -62,12 +61,17 @@ def with_overrides(profile: Profile, overrides: Mapping[str, Any]) -> Profile:
 
     Mappings merge key by key, other values replace, and None removes a key:
     `{"streams": {"audio": None}}` switches the audio stream off. Without a
-    skeleton stream the person models go too. Relative paths in overrides are
+    skeleton stream the person models go too, and presets lose what they say of a missing stream. Relative paths in overrides are
     looked up as those of the profile are: pass absolute ones to be sure.
     """
     document = merged(profile.document, overrides)
-    if "skeleton" not in document.get("streams", {}):
-        document.pop("persons", None)
+    streams = document.get("streams", {})
+    parts = [document, *document.get("presets", {}).values()]
+    for part in parts:
+        if "skeleton" not in streams:
+            part.pop("persons", None)
+        if part is not document and "streams" in part:
+            part["streams"] = {name: entry for name, entry in part["streams"].items() if name in streams}
     return _checked(document, profile.path)
 
 
@@ -79,11 +83,7 @@ def with_preset(profile: Profile, preset: str | None) -> Profile:
     if preset not in presets:
         defined = ", ".join(presets) or "none at all"
         raise ProfileError(f"profile {profile.name!r} has no preset {preset!r}; it defines {defined}")
-    overrides = dict(presets[preset])
-    if "skeleton" not in profile.streams:
-        overrides.pop("persons", None)
-    streams = {k: v for k, v in overrides.get("streams", {}).items() if k in profile.streams}
-    return with_overrides(profile, overrides | ({"streams": streams} if streams else {}))
+    return with_overrides(profile, presets[preset])
 
 
 def _checked(document: Mapping[str, Any], path: Path | None) -> Profile:
@@ -217,7 +217,7 @@ def _persons(
         correct_rate=float(skeleton.min_keypoint_share or 0.0),
         detector_stride=entry["detector_stride"],
         max_persons=entry["max_persons"],
-        short_side_px=entry["short_side_px"],
+        short_side_px=entry.get("short_side_px"),
     )
 
 

@@ -44,11 +44,11 @@ def check_shape(document: Mapping[str, Any], where: str) -> None:
 
 
 def merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `overrides` merged in: mappings by key, None removes, others replace."""
+    """Return `base` with `overrides` merged in: mappings by key, None removes the key, others replace."""
     result = copy.deepcopy(dict(base))
     for key, value in overrides.items():
-        if value is None and isinstance(result.get(key), Mapping | str | list):
-            del result[key]
+        if value is None:
+            result.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
             result[key] = merged(result[key], value)
         else:

@@ -1,0 +1,49 @@
+# make install    .venv with phar and all it needs (PHAR_TORCH=cuda for CUDA wheels)
+# make demo       phar-demo and phar-tags on the sample video
+# make test       lint, then every test
+# make lint       ruff and mypy
+# make bundle     render the world and train the bundled models (hours)
+# make clean      remove what the other targets made
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+SAMPLE ?= samples/living_room
+OUT ?= build/demo.json
+
+RUNTIME := $(VENV)/.installed
+DEVELOP := $(VENV)/.develop
+
+.PHONY: install demo test lint bundle clean
+
+install: $(RUNTIME)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements/install.sh requirements/runtime.txt requirements/openmmlab.txt setup.py | $(BIN)/python
+	PYTHON=$(BIN)/python sh requirements/install.sh
+	@touch $@
+
+$(DEVELOP): requirements/dev.txt $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+demo: $(RUNTIME)
+	@mkdir -p $(dir $(OUT))
+	$(BIN)/phar-demo $(SAMPLE).mp4 $(OUT) --truth $(SAMPLE).json
+	$(BIN)/phar-tags $(OUT)
+
+lint: $(DEVELOP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+bundle: $(RUNTIME)
+	$(BIN)/phar train bundle
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info

@@ -1,0 +1,107 @@
+"""What every command shares: one-line errors, exit codes, and leaving cleanly when interrupted.
+
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 input media, 4 model or profile,
+5 output, 6 network, 7 a batch ended with failures, 130 and 143 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import NoReturn, Protocol
+
+from rich_argparse import RawDescriptionRichHelpFormatter
+
+from phar.schema import PharError, UsageError
+
+_INTERRUPTED = 128 + signal.SIGINT
+_TERMINATED = 128 + signal.SIGTERM
+_BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+class Command(Protocol):
+    """A module of this folder."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do the work and return the exit code."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the fault as a UsageError."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def main(command: Command, prog: str, argv: Sequence[str] | None = None) -> int:
+    """Parse `argv`, run the command, and return its exit code; faults become one line on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _run(command, prog, arguments), prog, verbose="--verbose" in arguments)
+
+
+def guarded(work: Callable[[], int], prog: str, *, verbose: bool) -> int:
+    """Run `work` and turn what it raises into an exit code and one line on stderr."""
+    try:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+        code = work()
+        sys.stdout.flush()
+        return code
+    except PharError as error:
+        return _failed(prog, str(error), error.exit_code, verbose)
+    except KeyboardInterrupt:
+        return _failed(prog, "interrupted; nothing was half-written", _INTERRUPTED, False)
+    except _Terminated:
+        return _failed(prog, "terminated; nothing was half-written", _TERMINATED, False)
+    except BrokenPipeError:
+        # The reader went away; keep the interpreter's own flush at exit quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception as error:
+        hint = "" if verbose else "; run again with --verbose for the traceback"
+        return _failed(prog, f"unexpected {type(error).__name__}: {error}{hint}", 1, verbose)
+
+
+def _run(command: Command, prog: str, arguments: Sequence[str]) -> int:
+    parser = Parser(
+        prog=prog,
+        description=command.__doc__,
+        formatter_class=RawDescriptionRichHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    parser.add_argument(
+        "--verbose", action="store_true", help="say more, with tracebacks and library messages"
+    )
+    args = parser.parse_args(arguments)
+    if not args.verbose:
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+    return command.run(args)
+
+
+def _on_sigterm(signum: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _failed(prog: str, message: str, code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
+    return code

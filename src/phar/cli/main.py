@@ -1,0 +1,64 @@
+"""The `phar` command: a table of commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from phar import __version__
+from phar.cli import entry
+from phar.schema import UsageError
+
+#: Command name to its module in this folder and its line of help.
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "demo": ("phar.cli.demo", "say which action happens when in a video"),
+        "tags": ("phar.cli.tags", "the most frequent labels of a report"),
+        "export": ("phar.cli.export", "write a report in another form, without any model"),
+        "train": ("phar.cli.train", "train models on the rendered world"),
+        "eval": ("phar.cli.eval", "measure a profile on held-out videos"),
+        "doctor": ("phar.cli.doctor", "what is installed, and which profiles can be used"),
+    }
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `phar COMMAND ...` and return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in COMMANDS:
+        name, *rest = arguments
+        command = importlib.import_module(COMMANDS[name][0])
+        return entry.main(command, f"phar {name}", rest)
+    return entry.guarded(lambda: _without_command(arguments), "phar", verbose=False)
+
+
+def _without_command(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["--version"]:
+        print(f"phar {__version__}")
+    elif not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+    else:
+        raise UsageError(f"command {arguments[0]!r} is unknown; use one of {', '.join(COMMANDS)}")
+    return 0 if arguments else UsageError.exit_code
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    rows = [f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: phar COMMAND ...",
+            "",
+            "Watches long videos and says which action happens when.",
+            "",
+            *rows,
+            "",
+            "phar COMMAND --help says more; phar --version prints the version.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

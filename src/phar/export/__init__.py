@@ -1,0 +1,17 @@
+"""Writes reports: one writer a file, listed in WRITERS; reads them back for re-exports and tags."""
+
+from phar.export.report import from_document, read_ranked, read_report, to_document
+from phar.export.target import check_target, replacing
+from phar.export.writers import WRITERS, Writer, writer_for
+
+__all__ = [
+    "WRITERS",
+    "Writer",
+    "check_target",
+    "from_document",
+    "read_ranked",
+    "read_report",
+    "replacing",
+    "to_document",
+    "writer_for",
+]

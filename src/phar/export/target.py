@@ -1,0 +1,131 @@
+"""Output files: what may be replaced, and replacing it in one step.
+
+Nothing is ever half-written under its final name: writers fill a temporary
+file beside the target, which is then renamed over it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from phar.schema import OutputError, PharError, UsageError
+
+#: The container comment of every media file phar writes starts with this word.
+MEDIA_COMMENT = "phar"
+
+#: The array that marks an .npz file as saved poses; its value is the form's version.
+POSES_MARK = "phar_poses"
+
+_TIMESTAMP_KEY = re.compile(r"\d+(\.\d+)?:\d+(\.\d+)?")
+
+
+def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Check, before any work, that `path` can be written and may be replaced.
+
+    Args:
+        path: where output will go.
+        inputs: files that are read; none of them may be the target.
+
+    Raises:
+        UsageError: it is an input, a folder, a device, or a file phar did not write.
+        OutputError: its folder does not exist.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if not path.exists():
+        return
+    for other in inputs:
+        if other.exists() and path.samefile(other):
+            raise UsageError(f"{path} is an input; give the output another name")
+    if not path.is_file():
+        raise UsageError(f"{path} is no ordinary file; give the output another name")
+    if not written_by_phar(path):
+        raise UsageError(f"{path} exists and was not written by phar; move it away or choose another name")
+
+
+def written_by_phar(path: Path) -> bool:
+    """Tell whether a file is a report, a legacy list, timestamps, poses or media that phar wrote."""
+    with path.open("rb") as stream:
+        head = stream.read(64).lstrip()
+    if head[:1] in (b"{", b"["):
+        try:
+            return is_own_document(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError:
+            return False
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return f"{POSES_MARK}.npy" in archive.namelist()
+    return _media_comment(path).startswith(MEDIA_COMMENT)
+
+
+def is_own_document(document: Any) -> bool:
+    """Tell whether parsed JSON is a report, a legacy list or timestamps."""
+    if isinstance(document, dict):
+        if "schema_version" in document and "phar_version" in document:
+            return True
+        return bool(document) and all(
+            _TIMESTAMP_KEY.fullmatch(key) and isinstance(value, str) for key, value in document.items()
+        )
+    return is_legacy(document)
+
+
+def is_legacy(document: Any) -> bool:
+    """Tell whether parsed JSON is the original's list of `{score: label}`."""
+    return (
+        isinstance(document, list)
+        and bool(document)
+        and all(
+            isinstance(clip, dict)
+            and all(_is_number(score) and isinstance(label, str) for score, label in clip.items())
+            for clip in document
+        )
+    )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it over `path` if the block succeeds.
+
+    A link is followed. Whatever ends the block early, an interrupt too, removes
+    the temporary file and leaves `path` as it was.
+
+    Raises:
+        OutputError: the file cannot be created, written or renamed.
+    """
+    final = path.resolve()
+    temporary = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.part{final.suffix}")
+    try:
+        temporary.touch(exist_ok=False)
+        yield temporary
+        temporary.replace(final)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"{path} cannot be written: {reason}; choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _media_comment(path: Path) -> str:
+    from phar.media.comment import read_comment
+
+    try:
+        return read_comment(path)
+    except PharError:
+        return ""
