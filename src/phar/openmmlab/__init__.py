@@ -3,3 +3,10 @@
 from phar.openmmlab import imports
 
 imports.install()
+
+from phar.openmmlab.clips import ClipSpec, PoseClip  # noqa: E402
+from phar.openmmlab.detector import Detector  # noqa: E402
+from phar.openmmlab.pose import PoseEstimator  # noqa: E402
+from phar.openmmlab.recognizer import Recognizer  # noqa: E402
+
+__all__ = ["ClipSpec", "Detector", "PoseClip", "PoseEstimator", "Recognizer"]

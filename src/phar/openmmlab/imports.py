@@ -48,6 +48,9 @@ def install() -> None:
     """Register the finder, once; imports nothing."""
     if not any(isinstance(finder, _MissingModules) for finder in sys.meta_path):
         sys.meta_path.append(_MissingModules())
+        # The libraries' calls of torch functions that have newer names are nothing a user can mend.
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"mm(action|cv|det|engine|pose)\b")
+        warnings.filterwarnings("ignore", message="torch.meshgrid", category=UserWarning)
 
 
 def ops_kind() -> str:

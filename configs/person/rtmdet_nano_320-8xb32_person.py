@@ -1,0 +1,21 @@
+# RTMDet-nano for persons alone, depthwise throughout, 320 pixels; the weights hold the normalisation.
+_base_ = './rtmdet_m_8xb32-300e_coco.py'
+
+model = dict(
+    data_preprocessor=dict(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0]),
+    backbone=dict(deepen_factor=0.33, widen_factor=0.25, use_depthwise=True),
+    neck=dict(in_channels=[64, 128, 256], out_channels=64, num_csp_blocks=1, use_depthwise=True),
+    bbox_head=dict(
+        num_classes=1,
+        in_channels=64,
+        feat_channels=64,
+        exp_on_reg=False,
+        share_conv=False,
+        use_depthwise=True),
+    test_cfg=dict(nms_pre=1000, score_thr=0.05, nms=dict(type='nms', iou_threshold=0.6), max_per_img=100))
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(320, 320), keep_ratio=True),
+    dict(type='Pad', size=(320, 320), pad_val=dict(img=(114, 114, 114))),
+    dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
+]

@@ -1,0 +1,202 @@
+"""Runs a net on numpy arrays: by torch, or converted once and run by OpenVINO.
+
+Converted nets are kept in the user's cache folder (`PHAR_CACHE` names another one), by the hash of their
+weights, the input's shape and OpenVINO's version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import platformdirs
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from phar.schema import ModelError
+
+BACKENDS = ("auto", "torch", "openvino")
+
+#: Largest difference of outputs, relative to their own largest value, at which a conversion is trusted.
+_TRUSTED_DIFFERENCE = 0.1
+
+
+class Net(Protocol):
+    """A net over batches: one array in, all its output tensors out, the batch first."""
+
+    backend: str
+    """torch or openvino."""
+    precision: str
+    """Of the arithmetic: f32, bf16, f16."""
+
+    def __call__(self, batch: NDArray[Any]) -> Sequence[Tensor]:
+        """Run (N, ...) and give every output as a float32 tensor (N, ...) on the CPU."""
+
+
+class TorchNet:
+    """The net as it is."""
+
+    backend = "torch"
+    precision = "f32"
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        self.module = module.to(device)
+        self.device = device
+
+    def __call__(self, batch: NDArray[Any]) -> Sequence[Tensor]:
+        """Run (N, ...) and give every output as a float32 tensor (N, ...) on the CPU."""
+        with torch.inference_mode():
+            outputs = self.module(torch.from_numpy(np.ascontiguousarray(batch)).to(self.device))
+        outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
+        return [output.float().cpu() for output in outputs]
+
+
+class OpenVinoNet:
+    """The net converted for OpenVINO on the CPU; each shape of input is converted when first met."""
+
+    backend = "openvino"
+
+    def __init__(self, module: nn.Module, fall_back: bool) -> None:
+        self._torch = TorchNet(module, torch.device("cpu"))
+        self._fall_back = fall_back
+        self._compiled: dict[tuple[Any, ...], tuple[Any, bool]] = {}
+        self._digest = _weights_digest(module)
+        self.precision = "bf16" if "BF16" in _capabilities() else "f32"
+
+    def __call__(self, batch: NDArray[Any]) -> Sequence[Tensor]:
+        """Run (N, ...) and give every output as a float32 tensor (N, ...) on the CPU."""
+        if self.backend == "torch":
+            return self._torch(batch)
+        key = (*batch.shape[1:], str(batch.dtype))
+        if key not in self._compiled:
+            try:
+                self._compiled[key] = self._prepare(batch)
+            except Exception as error:
+                message = f"OpenVINO cannot run {type(self._torch.module).__name__}: {error}".split("\n", 1)[
+                    0
+                ]
+                if not self._fall_back:
+                    raise ModelError(f"{message}; use --backend torch") from error
+                warnings.warn(f"{message}; torch runs it instead", stacklevel=2)
+                self.backend, self.precision = "torch", "f32"
+                return self._torch(batch)
+        compiled, any_batch = self._compiled[key]
+        parts = [batch] if any_batch else [batch[i : i + 1] for i in range(len(batch))]
+        results = [list(compiled(np.ascontiguousarray(part)).values()) for part in parts]
+        joined = results[0] if len(results) == 1 else [np.concatenate(r) for r in zip(*results, strict=True)]
+        return [torch.from_numpy(np.array(output, np.float32)) for output in joined]
+
+    def _prepare(self, batch: NDArray[Any]) -> tuple[Any, bool]:
+        """The compiled net for this shape of input, and whether it takes batches of any size."""
+        import openvino
+
+        shape = "x".join(map(str, batch.shape[1:]))
+        name = f"{self._digest}-{shape}-{batch.dtype}-{openvino.__version__.split('-')[0]}"
+        core = openvino.Core()
+        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        for any_batch in (True, False):
+            path = cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml"
+            if path.is_file():
+                return core.compile_model(core.read_model(path), "CPU", options), any_batch
+        # A trace may freeze the batch size it saw; a second size, checked, tells.
+        example = np.resize(batch, (2, *batch.shape[1:]))
+        for any_batch in (True, False):
+            traced = example if any_batch else example[:1]
+            try:
+                model = self._convert(traced, any_batch)
+                compiled = core.compile_model(model, "CPU", options)
+                checked = np.concatenate([example, example[:1]]) if any_batch else traced
+                self._check(compiled, checked)
+            except Exception:
+                if any_batch:
+                    continue
+                raise
+            _save(model, cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml")
+            return compiled, any_batch
+        raise AssertionError("unreachable")
+
+    def _convert(self, example: NDArray[Any], any_batch: bool) -> Any:
+        import openvino
+
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")
+            tensor = torch.from_numpy(np.ascontiguousarray(example))
+            model = openvino.convert_model(self._torch.module, example_input=(tensor,))
+        model.reshape([-1 if any_batch else 1, *example.shape[1:]])
+        return model
+
+    def _check(self, compiled: Any, batch: NDArray[Any]) -> None:
+        expected = self._torch(batch)
+        got = [np.asarray(output) for output in compiled(np.ascontiguousarray(batch)).values()]
+        for one, other in zip(expected, got, strict=True):
+            wanted = one.numpy()
+            if wanted.shape != other.shape:
+                raise ModelError(f"its output has shape {other.shape}, not {wanted.shape}")
+            if np.abs(wanted - other).max() > _TRUSTED_DIFFERENCE * max(np.abs(wanted).max(), 1e-6):
+                raise ModelError("its output differs from torch's")
+
+
+def make_net(module: nn.Module, device: torch.device, backend: str = "auto") -> Net:
+    """Choose how to run `module`, a function of one tensor: (N, ...) -> tensor or tuple of them.
+
+    "auto" is OpenVINO on a CPU where it is installed and can run the net, else torch. Raises ModelError.
+    """
+    if backend not in BACKENDS:
+        raise ModelError(f"backend {backend!r} is unknown; use one of {', '.join(BACKENDS)}")
+    if backend == "openvino" and device.type != "cpu":
+        raise ModelError(f"backend openvino runs on the CPU, got device {device}; use --backend torch")
+    if backend == "torch" or device.type != "cpu":
+        return TorchNet(module, device)
+    try:
+        import openvino  # noqa: F401
+    except ImportError as error:
+        if backend == "openvino":
+            raise ModelError(
+                "backend openvino is not installed; `pip install openvino` or use --backend torch"
+            ) from error
+        return TorchNet(module, device)
+    return OpenVinoNet(module, fall_back=backend == "auto")
+
+
+def cache_folder() -> Path:
+    """Folder of converted nets."""
+    named = os.environ.get("PHAR_CACHE")
+    return (Path(named) if named else Path(platformdirs.user_cache_dir("phar"))) / "openvino"
+
+
+def _save(model: Any, path: Path) -> None:
+    """Write a converted net so that a reader sees all of it or nothing; failing to write is no failure."""
+    import openvino
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            temporary = Path(folder) / path.name
+            openvino.save_model(model, temporary, compress_to_fp16=False)
+            # The weights first: the .xml is what a reader looks for.
+            temporary.with_suffix(".bin").replace(path.with_suffix(".bin"))
+            temporary.replace(path)
+    except OSError as error:
+        warnings.warn(f"converted net was not cached in {path.parent}: {error}", stacklevel=2)
+
+
+def _weights_digest(module: nn.Module) -> str:
+    digest = hashlib.sha256(repr(module).encode())
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    for name, tensor in sorted(tensors, key=lambda pair: pair[0]):
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:24]
+
+
+def _capabilities() -> Sequence[str]:
+    import openvino
+
+    return list(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
