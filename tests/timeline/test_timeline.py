@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -54,13 +55,13 @@ def test_windows_cover_the_video(duration_ms: int, window_ms: int, share: int) -
     found = windows(duration_ms / 1000, window_ms / 1000, stride_s)
     assert found[0].start_s == 0
     assert found[-1].end_s == duration_ms / 1000
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.start_s < after.start_s <= before.end_s < after.end_s
 
 
 @pytest.mark.parametrize("lengths", [(0, 7, 7), (7, 0, 7), (7, 7, 0), (7, 7, -1), (20, 7, 8)])
 def test_windows_refuses_lengths_that_make_no_sense(lengths) -> None:
-    with pytest.raises(ValueError, match="positive|gaps"):
+    with pytest.raises(ValueError, match=r"positive|gaps"):
         windows(*lengths)
 
 
@@ -139,7 +140,7 @@ def test_segments_cover_the_video_without_overlap(chosen: list[int], stride_s: f
     found = segments(predictions(cover, scores), LABELS, SegmentSpec())
     assert found[0].start_s == 0
     assert found[-1].end_s == cover[-1].end_s
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.end_s == after.start_s
         assert before.label != after.label
 

@@ -61,8 +61,9 @@ def with_overrides(profile: Profile, overrides: Mapping[str, Any]) -> Profile:
 
     Mappings merge key by key, other values replace, and None removes a key:
     `{"streams": {"audio": None}}` switches the audio stream off. Without a
-    skeleton stream the person models go too, and presets lose what they say of a missing stream. Relative paths in overrides are
-    looked up as those of the profile are: pass absolute ones to be sure.
+    skeleton stream the person models go too, and presets lose what they say
+    of a missing stream. Relative paths in overrides are looked up as those of
+    the profile are: pass absolute ones to be sure.
     """
     document = merged(profile.document, overrides)
     streams = document.get("streams", {})
