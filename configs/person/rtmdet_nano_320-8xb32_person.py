@@ -1,8 +1,7 @@
-# RTMDet-nano for persons alone, depthwise throughout, 320 pixels; the weights hold the normalisation.
+# RTMDet-nano for persons alone, depthwise throughout, 320 pixels. Source: Lyu et al., RTMDet, 2022.
 _base_ = './rtmdet_m_8xb32-300e_coco.py'
 
 model = dict(
-    data_preprocessor=dict(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0]),
     backbone=dict(deepen_factor=0.33, widen_factor=0.25, use_depthwise=True),
     neck=dict(in_channels=[64, 128, 256], out_channels=64, num_csp_blocks=1, use_depthwise=True),
     bbox_head=dict(
