@@ -2,7 +2,21 @@
 
 from phar.media.assembly import Wanted
 from phar.media.frame import Frame
-from phar.media.reader import MediaReader, MediaTiming, WindowMedia
+from phar.media.reader import MediaReader, MediaTiming, WindowMedia, read_frames
+from phar.media.sound import Sound
 from phar.media.source import probe
+from phar.media.writer import TimedPicture, at_rate, write_video
 
-__all__ = ["Frame", "MediaReader", "MediaTiming", "Wanted", "WindowMedia", "probe"]
+__all__ = [
+    "Frame",
+    "MediaReader",
+    "MediaTiming",
+    "Sound",
+    "TimedPicture",
+    "Wanted",
+    "WindowMedia",
+    "at_rate",
+    "probe",
+    "read_frames",
+    "write_video",
+]

@@ -16,22 +16,26 @@ from phar.media.source import Warnings
 
 #: Timestamps may wander this far from the count of samples before the sound is
 #: placed anew; containers round them, mostly to milliseconds.
-_JITTER_S = 0.05
+_JITTER_S = 0.02
 
 #: Value of full scale per sample type of the decoder.
 _FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63, "f4": 1.0, "f8": 1.0}
 
 
 class AudioTrack:
-    """Mono float32 samples at one rate, addressed by sample number on the stream's clock.
+    """Float32 samples at one rate, addressed by sample number on the stream's clock.
 
-    All channels count equally in the mix. Gaps between the decoded stretches
-    read as zeros.
+    Mono by default: all channels count equally in the mix. With two channels,
+    stereo stays as it is and anything else is its mono mix twice. Gaps between
+    the decoded stretches read as zeros.
     """
 
-    def __init__(self, stream: av.AudioStream, rate_hz: int, warnings: Warnings) -> None:
+    def __init__(
+        self, stream: av.AudioStream, rate_hz: int, warnings: Warnings, num_channels: int = 1
+    ) -> None:
         self._stream = stream
         self._rate_hz = rate_hz
+        self._num_channels = num_channels
         self._warnings = warnings
         self._chunks: deque[tuple[int, NDArray[np.float32]]] = deque()
         self._resampler: soxr.ResampleStream | None = None
@@ -64,18 +68,20 @@ class AudioTrack:
     def flush(self) -> None:
         """Push out what the resampler holds; the next frame is placed anew."""
         if self._resampler is not None:
-            self._append(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+            self._append(
+                self._resampler.resample_chunk(np.zeros((0, self._num_channels), np.float32), last=True)
+            )
         self._resampler = None
         self._expected_s = None
 
     def read(self, start: int, end: int) -> NDArray[np.float32]:
-        """Samples [start, end); what was not decoded is zero."""
-        samples = np.zeros(end - start, np.float32)
+        """Samples [start, end), (n,) or (n, 2); what was not decoded is zero."""
+        samples = np.zeros((end - start, self._num_channels), np.float32)
         for first, chunk in self._chunks:
             low, high = max(first, start), min(first + len(chunk), end)
             if low < high:
                 samples[low - start : high - start] = chunk[low - first : high - first]
-        return samples
+        return samples[:, 0] if self._num_channels == 1 else samples
 
     def forget(self, before: int) -> None:
         """Drop samples that no later window needs."""
@@ -96,8 +102,8 @@ class AudioTrack:
         )
         if moved:
             self._start(begin_s if begin_s is not None else (self._expected_s or 0.0), frame.sample_rate)
-        mono = _mix(frame)
-        self._append(mono if self._resampler is None else self._resampler.resample_chunk(mono))
+        mixed = _mix(frame, self._num_channels)
+        self._append(mixed if self._resampler is None else self._resampler.resample_chunk(mixed))
         self._expected_s = (self._expected_s or 0.0) + frame.samples / frame.sample_rate
         self.num_frames += 1
 
@@ -107,7 +113,9 @@ class AudioTrack:
         self._expected_s = begin_s
         self._position = round(begin_s * self._rate_hz)
         if input_hz != self._rate_hz:
-            self._resampler = soxr.ResampleStream(input_hz, self._rate_hz, 1, dtype="float32")
+            self._resampler = soxr.ResampleStream(
+                input_hz, self._rate_hz, self._num_channels, dtype="float32"
+            )
 
     def _append(self, samples: NDArray[np.float32]) -> None:
         if len(samples):
@@ -115,14 +123,13 @@ class AudioTrack:
             self._position += len(samples)
 
 
-def _mix(frame: AudioFrame) -> NDArray[np.float32]:
-    """Mean of a frame's channels, (samples,) in [-1, 1]."""
+def _mix(frame: AudioFrame, num_channels: int) -> NDArray[np.float32]:
+    """Samples of a frame in [-1, 1], (samples, num_channels)."""
     raw = frame.to_ndarray()
-    if not frame.format.is_planar:
-        raw = raw.reshape(frame.samples, -1).T
+    raw = raw.T if frame.format.is_planar else raw.reshape(frame.samples, -1)
     kind = raw.dtype.str[1:]
-    mono = raw.mean(axis=0, dtype=np.float64)
-    if kind == "u1":
-        mono -= 128.0
-    samples: NDArray[np.float32] = (mono / _FULL_SCALE[kind]).astype(np.float32)
+    if raw.shape[1] != num_channels:
+        raw = raw.mean(axis=1, dtype=np.float64, keepdims=True).repeat(num_channels, axis=1)
+    silence = 128.0 if kind == "u1" else 0.0
+    samples: NDArray[np.float32] = ((raw - silence) / _FULL_SCALE[kind]).astype(np.float32)
     return np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)

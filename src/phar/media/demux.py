@@ -109,6 +109,12 @@ class Demuxer:
         self._bytes_ahead -= packet.size
         return packet
 
+    def drop_video(self) -> None:
+        """Forget the video packets read so far, for a consumer of sound alone."""
+        self.video_packets.clear()
+        self._expected.clear()
+        self._bytes_ahead = 0
+
     def expected(self, start: int, end: int) -> list[int]:
         """Times of the frames in [start, end), read ahead as far as that takes; sorted."""
         while self._known_until() < end and self.can_read_ahead() and self.pump():

@@ -18,6 +18,9 @@ from phar.media.frame import Converter, Frame
 from phar.media.source import Source, Warnings
 from phar.schema import UsageError, Video, Window
 
+#: Length of the windows by which `read_frames` reads; short, as all frames of one are held.
+_FRAME_BATCH_S = 0.25
+
 
 @dataclass(frozen=True, eq=False)
 class WindowMedia:
@@ -194,3 +197,28 @@ class MediaReader:
         finally:
             self._thread_s = time.perf_counter() - started
             self._channel.finish(failure)
+
+
+def read_frames(path: str | Path, num_threads: int | None = None) -> Iterator[Frame]:
+    """Every frame of a video in order, each converted only when asked.
+
+    Raises:
+        MediaError: the file cannot be opened or decoded.
+    """
+    with MediaReader(
+        path,
+        _FRAME_BATCH_S,
+        _FRAME_BATCH_S,
+        lambda num_frames, *_: range(num_frames),
+        queue_windows=1,
+        window_bytes=1 << 40,
+        num_threads=num_threads,
+    ) as reader:
+        shown_s = -1.0
+        for media in reader:
+            for index in sorted(media.frames):
+                frame = media.frames[index]
+                # A held or stand-in picture comes up in more than one place.
+                if frame.time_s > shown_s:
+                    shown_s = frame.time_s
+                    yield frame

@@ -149,7 +149,7 @@ def probe(path: str | Path) -> Video:
     """
     source = Source(path, num_threads=1)
     try:
-        geometry = source.geometry(_first_frame(source))
+        geometry = source.geometry(first_frame(source))
         return Video(
             path=source.path,
             duration_s=source.claimed_duration_s,
@@ -256,7 +256,8 @@ def _choose_audio(
     return (best if best in decodable else decodable[0]), None
 
 
-def _first_frame(source: Source) -> av.VideoFrame | None:
+def first_frame(source: Source) -> av.VideoFrame | None:
+    """Decode the first picture; None if the first few hundred packets hold none."""
     for count, packet in enumerate(source.container.demux(source.video)):
         try:
             frames = packet.decode()
