@@ -11,9 +11,11 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn, Protocol
 
@@ -59,10 +61,10 @@ def main(command: Command, prog: str, argv: Sequence[str] | None = None) -> int:
 def guarded(work: Callable[[], int], prog: str, *, verbose: bool) -> int:
     """Run `work` and turn what it raises into an exit code and one line on stderr."""
     try:
-        signal.signal(signal.SIGTERM, _on_sigterm)
-        code = work()
-        sys.stdout.flush()
-        return code
+        with _sigterm_raises():
+            code = work()
+            sys.stdout.flush()
+            return code
     except PharError as error:
         return _failed(prog, str(error), error.exit_code, verbose)
     except KeyboardInterrupt:
@@ -90,14 +92,41 @@ def _run(command: Command, prog: str, arguments: Sequence[str]) -> int:
         "--verbose", action="store_true", help="say more, with tracebacks and library messages"
     )
     args = parser.parse_args(arguments)
-    if not args.verbose:
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-    return command.run(args)
+    if args.verbose:
+        return command.run(args)
+    with _quiet_libraries():
+        return command.run(args)
 
 
-def _on_sigterm(signum: int, frame: FrameType | None) -> None:
-    raise _Terminated
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep stderr for the command's own lines."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as an interrupt does, so that temporary files are removed."""
+
+    def raise_terminated(signum: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    # Only the main thread may set handlers.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, raise_terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _failed(prog: str, message: str, code: int, verbose: bool) -> int:
