@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -21,6 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from phar.schema import ModelError
+
+# OpenVINO's converter reports each use over the network where this package can be imported, and
+# stalls where there is no network; without it, it keeps to itself.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 BACKENDS = ("auto", "torch", "openvino")
 
