@@ -68,7 +68,9 @@ def pose_features(points: FloatArray, duration_s: float) -> NDArray[np.float64]:
     together = (wrists[:, :2] * wrists[:, 2:]).mean(0) / (scale[:2] * scale[2:])
     arms, legs = float(np.linalg.norm(spread[:4])), float(np.linalg.norm(spread[4:]))
     high = float((points[:, 0, 1] - points[:, 9:11, 1].min(1)).mean() / max(float(torso), 1e-6))
-    return np.array([tempo(range(4)), tempo(range(4, 8)), np.log(arms + 0.02), np.log(legs + 0.02), together[1], high])
+    return np.array(
+        [tempo(range(4)), tempo(range(4, 8)), np.log(arms + 0.02), np.log(legs + 0.02), together[1], high]
+    )
 
 
 def sound_features(samples: Samples) -> NDArray[np.float64]:
@@ -87,7 +89,9 @@ def sound_features(samples: Samples) -> NDArray[np.float64]:
     peakiness = float(np.log(loud.max(1) / loud.mean(1)).mean())
     low = float(mean[frequency < 500].sum() / mean.sum())
     level = np.log(np.maximum(loudness, loudness.max() * 1e-5))
-    return np.array([np.log(centroid), peakiness, low, level.std(), np.abs(np.diff(level)).mean(), np.diff(level).max()])
+    return np.array(
+        [np.log(centroid), peakiness, low, level.std(), np.abs(np.diff(level)).mean(), np.diff(level).max()]
+    )
 
 
 class _Centroids:
@@ -116,11 +120,15 @@ def _sounds(clip: Clip, start_s: float, end_s: float) -> NDArray[np.float64]:
     return sound_features(samples)
 
 
-def _measured(world: World, windows: Sequence[TruthWindow], labels: Sequence[str], features: Any) -> tuple[float, int]:
+def _measured(
+    world: World, windows: Sequence[TruthWindow], labels: Sequence[str], features: Any
+) -> tuple[float, int]:
     """Accuracy of centroids learnt on training seeds, on the windows wholly within one of `labels`."""
     first = world.seeds("train")[0]
     learnt = [(world.clip(first, 1000 + i, label=label), label) for label in labels for i in range(12)]
-    model = _Centroids(np.stack([features(clip, 0.0, WINDOW_S) for clip, _ in learnt]), [name for _, name in learnt])
+    model = _Centroids(
+        np.stack([features(clip, 0.0, WINDOW_S) for clip, _ in learnt]), [name for _, name in learnt]
+    )
     asked = [w for w in windows if w.label in labels and w.purity >= 0.999]
     if not asked:
         return float("nan"), 0
@@ -130,7 +138,7 @@ def _measured(world: World, windows: Sequence[TruthWindow], labels: Sequence[str
 
 def _observer(windows: Sequence[TruthWindow], merged: Sequence[Sequence[str]], known: Sequence[str]) -> float:
     """Expected accuracy of one who sees the label up to the merged groups, and only if it is known."""
-    size = {label: 1.0 for label in known}
+    size = dict.fromkeys(known, 1.0)
     for group in merged:
         size |= {label: float(len(group)) for label in group if label in known}
     return float(np.mean([1 / size[w.label] if w.label in size else 0.0 for w in windows]))

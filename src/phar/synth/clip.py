@@ -245,14 +245,22 @@ class Clip:
         return cv2.addWeighted(image, 1 - lift / 255, cut, grain, lift - 128 * grain)  # type: ignore[return-value]
 
     def keypoints(self, times_s: Any) -> FloatArray:
-        """True joints at many instants, hidden or not: (T, 2, 17, 2) source pixels, NaN where there is nobody."""
-        times = np.asarray(times_s, float)
-        out = np.full((len(times), 2, 17, 2), np.nan, np.float32)
-        for i, time in enumerate(times):
-            number, t = self._at(float(time))
+        """True joints at many instants, hidden or not.
+
+        Returns (T, 2, 17, 2) source pixels, the label's actor first, NaN where there is nobody.
+        """
+        located = [self._at(float(time)) for time in np.asarray(times_s, float)]
+        out = np.full((len(located), 2, 17, 2), np.nan, np.float32)
+        for number in sorted({number for number, _ in located}):
+            rows = [row for row, (of, _) in enumerate(located) if of == number]
+            times = np.array([located[row][1] for row in rows])
             scene = self.scene(number)
-            for person, (_, view, body, _) in enumerate(self._posed(scene, scene.shot(t), t)):
-                out[i, person] = view.project(body[:17])[0]
+            for index, person in enumerate(scene.people):
+                limbs = MOTIONS[person.motion](times, person.tempo_hz, person.offset_cycles, person.style)
+                for row, t, body in zip(rows, times, joints(limbs, person.look)[:, :17], strict=True):
+                    shot = scene.shot(t)
+                    view = self._moved(shot, shot.views[index], person, float(t))
+                    out[row, index] = view.project(body)[0]
         return out
 
     def truth(self, t_s: float, width_px: int | None = None, height_px: int | None = None) -> Truth:

@@ -130,16 +130,10 @@ def draw_tool(canvas: Canvas, place: Place, view: View, body: Array) -> None:
     size = float(scale)
     if place.kind == "wall":
         top = px + np.array([0.0, -0.075]) * size
+        half, up = np.array([0.05, 0.0]) * size, np.array([0.0, -0.006]) * size
         canvas.tube(px, top, 0.008 * size, (70, 70, 74))
-        canvas.tube(
-            top + [-0.05 * size, 0], top + [0.05 * size, 0], 0.022 * size, shade(place.colours[1], 0.8)
-        )
-        canvas.tube(
-            top + [-0.05 * size, -0.006 * size],
-            top + [0.05 * size, -0.006 * size],
-            0.012 * size,
-            place.colours[1],
-        )
+        canvas.tube(top - half, top + half, 0.022 * size, shade(place.colours[1], 0.8))
+        canvas.tube(top - half + up, top + half + up, 0.012 * size, place.colours[1])
     elif place.kind == "window":
         cloth = _towards(place.colours[2], 240, 0.4)
         canvas.polygon(

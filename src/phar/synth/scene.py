@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def build_scene(
     cuts = (np.arange(num_shots + 1) + np.r_[0, cut_rng.uniform(-0.25, 0.25, num_shots - 1), 0]) / num_shots
     shots = tuple(
         _shot(spec, lambda name, n=number: draw(f"{name}{n}"), people, size, a * duration_s, b * duration_s)
-        for number, (a, b) in enumerate(zip(cuts[:-1], cuts[1:], strict=True))
+        for number, (a, b) in enumerate(pairwise(cuts))
     )
     seed = [int(v) for v in draw("screen").integers(0, 2**31, 2)]
     return Scene(label, duration_s, tuple(people), shots, screen, seed, not people and screen is None)
