@@ -97,6 +97,19 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     return {"state_dict": _state_dict(content, path), "meta": _plain_meta(content)}
 
 
+def load_training_state(path: str | Path) -> dict[str, Any]:
+    """Read all of a Runner's checkpoint, as restricted as `load_checkpoint`: weights, optimizer, schedules.
+
+    The log history in it is inert. Raises ModelError.
+    """
+    try:
+        with torch.serialization.safe_globals([(_stand_in(), name) for name in _INERT_NAMES]):
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(f"checkpoint {path} cannot be resumed: {_one_line(error)}") from error
+    return content
+
+
 def _load_safetensors(path: Path) -> dict[str, Any]:
     from safetensors import safe_open
 

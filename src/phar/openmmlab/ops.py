@@ -20,13 +20,12 @@ from phar.schema import ModelError
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
     """Greedy non-maximum suppression.
 
-    `boxes` (N, 4) x1, y1, x2, y2; `scores` (N,); returns (K,) int64 indices, best score first, equal
-    scores in the order given. A box falls to a better one when their IoU is strictly greater than the
+    `boxes` (N, 4) x1, y1, x2, y2; `scores` (N,); returns (K,) int64 indices, best score first. A box falls to a better one when their IoU is strictly greater than the
     threshold; sides measure x2 - x1 + offset. Arithmetic is float32 in the order of the compiled
     operator, so that borderline cases fall alike.
     Source: mmcv 2.1.0, `nms_cpu`.
     """
-    order = scores.sort(dim=0, descending=True, stable=True)[1]
+    order = best_first(scores)
     x1, y1, x2, y2 = boxes[order].detach().cpu().numpy().astype(np.float32).T
     side = np.float32(offset)
     area = (x2 - x1 + side) * (y2 - y1 + side)
@@ -43,6 +42,15 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
             # Two boxes of no area give 0/0: not a number is not greater, both stay.
             remaining = rest[~(shared / (area[best] + area[rest] - shared) > threshold)]
     return order[torch.tensor(kept, dtype=torch.int64, device=order.device)]
+
+
+def best_first(scores: Tensor) -> Tensor:
+    """Indices of (N,) scores, highest first.
+
+    The compiled operator sorts with this very call; it is not stable, so the order of equal scores is
+    torch's and may differ from CPU to CPU, but never between the two operators on one machine.
+    """
+    return scores.sort(dim=0, descending=True)[1]
 
 
 def roi_align_forward(  # noqa: PLR0917

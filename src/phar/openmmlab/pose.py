@@ -61,19 +61,21 @@ class Cropper:
         self, frame: NDArray[np.uint8], centre: NDArray[np.float32], size: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
         """Cut one region out of (H, W, 3) and scale it to the net's input, black outside the frame."""
-        edge = 1 if self.use_udp else 0
-        scale_x, scale_y = (self.width_px - edge) / size[0], (self.height_px - edge) / size[1]
-        if not self.use_udp:
-            # One scale for both axes, taken from the width.
-            scale_y = scale_x
-        matrix = np.array(
-            [
-                [scale_x, 0, (self.width_px - edge) / 2 - scale_x * centre[0]],
-                [0, scale_y, (self.height_px - edge) / 2 - scale_y * centre[1]],
-            ],
-            np.float64,
-        )
-        return cv2.warpAffine(frame, matrix, (self.width_px, self.height_px), flags=cv2.INTER_LINEAR)
+        width, height = self.width_px, self.height_px
+        if self.use_udp:
+            scale_x, scale_y = (width - 1) / size[0], (height - 1) / size[1]
+            rows = [
+                [scale_x, 0, scale_x * (0.5 * size[0] - centre[0])],
+                [0, scale_y, scale_y * (0.5 * size[1] - centre[1])],
+            ]
+            matrix = np.array(rows, np.float32)
+        else:
+            # Centre, middle of the left edge, and the corner that squares them: one scale for both axes.
+            corners = np.array([[0, 0], [-1, 0], [-1, 1]], np.float32)
+            source = centre + corners * size[0] / 2
+            target = np.array([width, height], np.float32) / 2 + corners * np.float32(width / 2)
+            matrix = cv2.getAffineTransform(source.astype(np.float32), target)
+        return cv2.warpAffine(frame, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
 class PoseNet(nn.Module):

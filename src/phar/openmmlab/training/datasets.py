@@ -1,0 +1,188 @@
+"""Records as the libraries' own pipelines want them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from torch.utils.data import Dataset
+
+from phar.openmmlab import imports
+from phar.openmmlab.clips.poses import joint_heatmaps
+from phar.openmmlab.training.records import FrameRecord, PersonRecord, PictureRecord, PoseRecord, SoundRecord
+from phar.schema import COCO_KEYPOINTS
+
+#: COCO's joints with left and right exchanged.
+_MIRRORED = [
+    COCO_KEYPOINTS.index(name.replace("left", "?").replace("right", "left").replace("?", "right"))
+    for name in COCO_KEYPOINTS
+]
+
+
+class Samples(Protocol):
+    """A finite list of records, each a pure function of its position."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...
+
+
+class RecordDataset(Dataset[dict[str, Any]]):
+    """Records run through a config's pipeline; the same position always gives the same sample."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        pipeline: Sequence[Mapping[str, Any]],
+        kind: str,
+        seed: int,
+        metainfo: Mapping[str, Any],
+    ) -> None:
+        self.metainfo = dict(metainfo)
+        self._samples = samples
+        self._seed = seed
+        self._kind = kind
+        self._convert, self._scope = CONVERSIONS[kind]
+        self._steps = [dict(step) for step in pipeline]
+        self._pipeline: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if self._pipeline is None:
+            # Built where it is used, so that loader processes need not share it.
+            cv2.setNumThreads(1)
+            self._pipeline = _compose(self._steps, self._scope)
+        # The libraries' transforms draw from the global generators.
+        np.random.seed([self._seed, index])
+        import random
+
+        random.seed(self._seed * 1_000_003 + index)
+        with imports.scope(self._scope):
+            return self._pipeline(self._convert(self._samples[index], index))
+
+
+class FastPoseTarget:
+    """GeneratePoseTarget for joints alone, all frames at once; the same maps many times faster."""
+
+    def __init__(self, sigma: float = 0.6, use_score: bool = True, **_: Any) -> None:
+        self._sigma = sigma
+        self._use_score = use_score
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw `keypoint` (M, T, 17, 2) into `imgs` (T, 17, H, W)."""
+        scores = results["keypoint_score"] if self._use_score else np.ones_like(results["keypoint_score"])
+        height, width = results["img_shape"]
+        results["imgs"] = joint_heatmaps(results["keypoint"], scores, int(height), int(width), self._sigma)
+        return results
+
+
+def _compose(steps: Sequence[dict[str, Any]], scope: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    with imports.scope(scope):
+        from mmengine.dataset import Compose
+
+        built: list[Any] = []
+        for step in steps:
+            plain_joints = step.get("with_kp", True) and not step.get("with_limb") and not step.get("double")
+            if step["type"] == "GeneratePoseTarget" and plain_joints:
+                built.append(FastPoseTarget(**{k: v for k, v in step.items() if k != "type"}))
+            else:
+                built.append(step)
+        return Compose(built)
+
+
+def _frames(record: FrameRecord, index: int) -> dict[str, Any]:
+    shape = record.frames.shape[1:3]
+    results: dict[str, Any] = {
+        "imgs": list(record.frames),
+        "label": record.label,
+        "modality": "RGB",
+        "img_shape": shape,
+        "original_shape": shape,
+        "num_clips": 1,
+        "clip_len": len(record.frames),
+    }
+    if record.keypoints is not None:
+        results["keypoint"] = record.keypoints[..., :2].copy()
+        results["keypoint_score"] = record.keypoints[..., 2].copy()
+    return results
+
+
+def _poses(record: PoseRecord, index: int) -> dict[str, Any]:
+    shape = (record.clip.height_px, record.clip.width_px)
+    return {
+        "keypoint": record.clip.keypoints.copy(),
+        "keypoint_score": record.clip.scores.copy(),
+        "label": record.label,
+        "modality": "Pose",
+        "img_shape": shape,
+        "original_shape": shape,
+        "num_clips": 1,
+        "clip_len": record.clip.keypoints.shape[1],
+        "total_frames": record.clip.keypoints.shape[1],
+        "start_index": 0,
+    }
+
+
+def _sound(record: SoundRecord, index: int) -> dict[str, Any]:
+    rows = len(record.features)
+    return {
+        "audios": record.features,
+        "label": record.label,
+        "modality": "Audio",
+        "total_frames": rows,
+        "length": rows,
+        "start_index": 0,
+    }
+
+
+def _picture(record: PictureRecord, index: int) -> dict[str, Any]:
+    from mmdet.structures.bbox import HorizontalBoxes
+
+    shape = record.frame.shape[:2]
+    boxes = record.boxes.reshape(-1, 4).astype(np.float32)
+    return {
+        # mmdet and mmpose read pictures as BGR.
+        "img": np.ascontiguousarray(record.frame[..., ::-1]),
+        "img_id": index,
+        "img_path": None,
+        "img_shape": shape,
+        "ori_shape": shape,
+        "gt_bboxes": HorizontalBoxes(boxes),
+        "gt_bboxes_labels": np.zeros(len(boxes), np.int64),
+        "gt_ignore_flags": np.zeros(len(boxes), bool),
+        "instances": [{"bbox": box.tolist(), "bbox_label": 0, "ignore_flag": 0} for box in boxes],
+    }
+
+
+def _person(record: PersonRecord, index: int) -> dict[str, Any]:
+    shape = record.frame.shape[:2]
+    return {
+        "img": np.ascontiguousarray(record.frame[..., ::-1]),
+        "img_id": index,
+        "id": index,
+        "img_path": None,
+        "img_shape": shape,
+        "ori_shape": shape,
+        "bbox": record.box.reshape(1, 4).astype(np.float32),
+        "bbox_score": np.ones(1, np.float32),
+        "keypoints": record.keypoints[None, :, :2].astype(np.float32),
+        "keypoints_visible": (record.keypoints[None, :, 2] > 0).astype(np.float32),
+        "flip_indices": _MIRRORED,
+        "head_size": np.full(
+            1, max(record.box[2] - record.box[0], record.box[3] - record.box[1]), np.float32
+        ),
+    }
+
+
+#: Per kind of net: how a record becomes the libraries' dictionary, and whose transforms follow.
+CONVERSIONS: dict[str, tuple[Callable[[Any, int], dict[str, Any]], str]] = {
+    "rgb": (_frames, "mmaction"),
+    "skeleton": (_poses, "mmaction"),
+    "audio": (_sound, "mmaction"),
+    "person": (_picture, "mmdet"),
+    "pose": (_person, "mmpose"),
+}

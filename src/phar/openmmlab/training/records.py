@@ -1,0 +1,61 @@
+"""What one training sample is, for each kind of net: plain arrays and a label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phar.openmmlab.clips import PoseClip
+from phar.schema import FloatArray
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """A clip of frames and its action."""
+
+    frames: NDArray[np.uint8]
+    """(T, H, W, 3) RGB, already the frames the net is to see."""
+    label: int
+    keypoints: FloatArray | None = None
+    """(M, T, 17, 3) x, y in pixels of `frames` and 1 where the joint is known, 0 where it is not."""
+
+
+@dataclass(frozen=True)
+class PoseRecord:
+    """The joints of a clip and its action."""
+
+    clip: PoseClip
+    label: int
+
+
+@dataclass(frozen=True)
+class SoundRecord:
+    """The log-mel features of a window and its action."""
+
+    features: FloatArray
+    """(rows, bands) in [0, 1]."""
+    label: int
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """A picture and every person in it."""
+
+    frame: NDArray[np.uint8]
+    """(H, W, 3) RGB."""
+    boxes: FloatArray
+    """(n, 4) x1, y1, x2, y2 in pixels; n may be 0."""
+
+
+@dataclass(frozen=True)
+class PersonRecord:
+    """A picture and one person in it."""
+
+    frame: NDArray[np.uint8]
+    """(H, W, 3) RGB."""
+    box: FloatArray
+    """(4,) x1, y1, x2, y2 in pixels."""
+    keypoints: FloatArray
+    """(17, 3) x, y in pixels and COCO's flag: 0 unknown, 1 hidden, 2 visible."""
