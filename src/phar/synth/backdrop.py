@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import string
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from phar.synth.figure import Canvas, Pixels, random_colour, shade
+from phar.synth.canvas import Canvas, Pixels, Rgb, random_colour, shade
 from phar.synth.motion import Array
 
 
@@ -24,7 +25,7 @@ def paint_backdrop(kind: str, seed: list[int], width: int, height: int) -> Pixel
     return image
 
 
-def _box(canvas: Canvas, x: float, y: float, w: float, h: float, colour: tuple[int, int, int]) -> None:
+def _box(canvas: Canvas, x: float, y: float, w: float, h: float, colour: Rgb) -> None:
     canvas.polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], colour)
 
 
@@ -88,8 +89,8 @@ def _street(canvas: Canvas, rng: np.random.Generator) -> None:
     x = -0.05
     while x < 1.0:
         w, h = float(rng.uniform(0.12, 0.3)), float(rng.uniform(0.3, 0.62))
-        colour = _dull(rng)
-        rgb = (int(colour[0]), int(colour[1]), int(colour[2]))
+        front = _dull(rng)
+        rgb = (int(front[0]), int(front[1]), int(front[2]))
         _box(canvas, x, horizon - h, w, h, rgb)
         pane = shade(rgb, rng.uniform(0.55, 1.4))
         columns, rows = int(rng.integers(2, 5)), int(rng.integers(3, 7))
@@ -189,8 +190,8 @@ def paint_screen(kind: str, seed: list[int], t: float, image: Pixels) -> None:
     elif kind == "bars":
         level = int(rng.uniform(150, 255))
         for i in range(8):
-            colour = [level if (7 - i) >> bit & 1 else 16 for bit in (1, 2, 0)]
-            image[:, width * i // 8 : width * (i + 1) // 8] = colour
+            bar = [level if (7 - i) >> bit & 1 else 16 for bit in (1, 2, 0)]
+            image[:, width * i // 8 : width * (i + 1) // 8] = bar
         if rng.uniform() < 0.5:
             image[height * 3 // 4 :] = np.linspace(0, 255, width).astype(np.uint8)[None, :, None]
     elif kind == "logo":
@@ -204,17 +205,24 @@ def paint_screen(kind: str, seed: list[int], t: float, image: Pixels) -> None:
         canvas.disc(centre, size * 0.5, shade(random_colour(rng), 0.9))
         _text(image, _words(rng, 1, 3), 0.78, 0.085, (235, 235, 235))
     else:
-        image[:] = int(rng.uniform(0, 50))
-        colour = (int(rng.uniform(180, 255)),) * 3
-        speed, pitch = rng.uniform(0.06, 0.14), rng.uniform(0.09, 0.13)
-        lines = [_words(rng, 2, 4) for _ in range(40)]
+        level, ink, speed, pitch, lines = _credits(tuple(seed))
+        image[:] = level
         for number, line in enumerate(lines):
             y = 0.8 + number * pitch - speed * t
             if -0.1 < y < 1.1:
-                _text(image, line, y, 0.05, colour)
+                _text(image, line, y, 0.05, (ink, ink, ink))
 
 
-def _text(image: Pixels, text: str, y: float, size: float, colour: tuple[int, int, int]) -> None:
+@lru_cache(maxsize=64)
+def _credits(seed: tuple[int, ...]) -> tuple[int, int, float, float, tuple[str, ...]]:
+    """Grey levels of ground and letters, heights a second, line pitch in heights, and lines."""
+    rng = np.random.default_rng(seed)
+    level, ink = int(rng.uniform(0, 50)), int(rng.uniform(180, 255))
+    speed, pitch = float(rng.uniform(0.06, 0.14)), float(rng.uniform(0.09, 0.13))
+    return level, ink, speed, pitch, tuple(_words(rng, 2, 4) for _ in range(40))
+
+
+def _text(image: Pixels, text: str, y: float, size: float, colour: Rgb) -> None:
     height, width = image.shape[:2]
     scale = size * height / 21.0
     (text_width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)

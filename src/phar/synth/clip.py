@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from phar.schema import FloatArray
 from phar.synth import sound
 from phar.synth.backdrop import paint_backdrop, paint_screen
-from phar.synth.figure import HEAD, HEAD_RADIUS, PARTS_OF_JOINT, Canvas, Pixels, View, draw_person, joints
+from phar.synth.canvas import Canvas, Pixels, View
+from phar.synth.drawing import PARTS_OF_JOINT, draw_person
+from phar.synth.figure import HEAD, HEAD_RADIUS, joints
 from phar.synth.motion import MOTIONS, Array
 from phar.synth.props import draw_place_behind, draw_place_front, draw_tool, draw_trail
 from phar.synth.scene import Person, Scene, Shot, build_scene, build_sound

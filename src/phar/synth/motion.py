@@ -90,11 +90,13 @@ class Limbs:
 
 def cycles(t: Array, tempo_hz: float, style: Style) -> Array:
     """Phase in cycles at times `t`, with the actor's slow tempo drift."""
-    return style.phase + tempo_hz * t + style.drift_cycles * np.sin(TAU * (style.drift_hz * t + style.phase))
+    drift: Array = style.drift_cycles * np.sin(TAU * (style.drift_hz * t + style.phase))
+    return style.phase + tempo_hz * t + drift
 
 
 def _amplitude(t: Array, style: Style) -> Array:
-    return style.amplitude * (1 + style.amplitude_drift * np.sin(TAU * (0.11 * t + style.sway[0])))
+    drift: Array = style.amplitude_drift * np.sin(TAU * (0.11 * t + style.sway[0]))
+    return style.amplitude * (1 + drift)
 
 
 def rest(t: Array, style: Style, still: float = 1.0) -> Limbs:

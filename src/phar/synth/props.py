@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phar.synth.figure import HANDS, Canvas, Look, Rgb, View, joints, random_colour, shade
+from phar.synth.canvas import Canvas, Rgb, View, random_colour, shade
+from phar.synth.figure import HANDS, Look, joints
 from phar.synth.motion import MOTIONS, SIDES, Array, Style
 
 #: Depth of a painted or wiped surface and of a door in front of the body's middle, body heights.

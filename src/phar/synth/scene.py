@@ -11,7 +11,8 @@ import numpy as np
 
 from phar.schema import NONE
 from phar.synth import sound
-from phar.synth.figure import Look, View
+from phar.synth.canvas import View
+from phar.synth.figure import Look
 from phar.synth.motion import Style, tap_times
 from phar.synth.props import Occluder, Place
 
@@ -136,11 +137,15 @@ def build_scene(
     num_shots = 1 + int(cut_rng.choice(len(shots_share), p=shots_share))
     cuts = (np.arange(num_shots + 1) + np.r_[0, cut_rng.uniform(-0.25, 0.25, num_shots - 1), 0]) / num_shots
     shots = tuple(
-        _shot(spec, lambda name, n=number: draw(f"{name}{n}"), people, size, a * duration_s, b * duration_s)
+        _shot(spec, _numbered(draw, number), people, size, a * duration_s, b * duration_s)
         for number, (a, b) in enumerate(pairwise(cuts))
     )
     seed = [int(v) for v in draw("screen").integers(0, 2**31, 2)]
     return Scene(label, duration_s, tuple(people), shots, screen, seed, not people and screen is None)
+
+
+def _numbered(draw: Draw, number: int) -> Draw:
+    return lambda name: draw(f"{name}{number}")
 
 
 def _doer(look: Look, style: Style, action: Mapping[str, Any], place: Place | None) -> Person:

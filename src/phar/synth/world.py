@@ -12,8 +12,8 @@ import numpy as np
 import yaml
 
 from phar.schema import NONE, FloatArray, UsageError
+from phar.synth.canvas import Pixels
 from phar.synth.clip import Clip, TrueSegment
-from phar.synth.figure import Pixels
 
 _KINDS = {"clip": 0, "video": 1}
 
