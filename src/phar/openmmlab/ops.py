@@ -20,9 +20,10 @@ from phar.schema import ModelError
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
     """Greedy non-maximum suppression.
 
-    `boxes` (N, 4) x1, y1, x2, y2; `scores` (N,); returns (K,) int64 indices, best score first. A box falls to a better one when their IoU is strictly greater than the
-    threshold; sides measure x2 - x1 + offset. Arithmetic is float32 in the order of the compiled
-    operator, so that borderline cases fall alike.
+    `boxes` (N, 4) x1, y1, x2, y2; `scores` (N,); returns (K,) int64 indices, best score first. A box
+    falls to a better one when their IoU is strictly greater than the threshold; sides measure
+    x2 - x1 + offset. Arithmetic is float32 in the order of the compiled operator, so that borderline
+    cases fall alike.
     Source: mmcv 2.1.0, `nms_cpu`.
     """
     order = best_first(scores)
@@ -53,7 +54,7 @@ def best_first(scores: Tensor) -> Tensor:
     return scores.sort(dim=0, descending=True)[1]
 
 
-def roi_align_forward(  # noqa: PLR0917
+def roi_align_forward(
     input: Tensor,
     rois: Tensor,
     output: Tensor,
