@@ -10,6 +10,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SAMPLE ?= samples/living_room
 OUT ?= build/demo.json
+# In the order they are trained.
+MODELS := person pose rgb skeleton audio
 
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop
@@ -43,7 +45,7 @@ test: lint
 	$(BIN)/pytest
 
 bundle: $(RUNTIME)
-	$(BIN)/phar train bundle
+	for model in $(MODELS); do $(BIN)/phar train $$model --resume --export || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info

@@ -31,7 +31,7 @@ Rule = Callable[[Mapping[str, Vector], Mapping[str, Known], Mapping[str, float]]
 LEADER = "rgb"
 
 
-def fuse(  # noqa: PLR0917
+def fuse(
     rule: str,
     labels: Sequence[str],
     vocabularies: Mapping[str, Sequence[str]],

@@ -12,11 +12,13 @@ import yaml
 from phar.fusion import RULES
 from phar.profile import (
     RESOURCES,
+    ModelSpec,
     bundled_profiles,
     describe,
     load_labels,
     load_profile,
     require_checkpoints,
+    stated_hash,
     with_overrides,
     with_preset,
 )
@@ -185,8 +187,22 @@ def test_a_checkpoint_with_another_hash_is_refused(folder: Path) -> None:
     right = "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
     require_checkpoints(load(folder, {"streams": {"skeleton": {"sha256": right}}}))
     wrong = load(folder, {"streams": {"skeleton": {"sha256": "0" * 64}}})
-    with pytest.raises(ModelError, match="has not the hash the profile states"):
+    with pytest.raises(ModelError, match="has not the hash stated for it"):
         require_checkpoints(wrong)
+
+
+def test_the_metafile_states_hashes_by_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phar.profile.checkpoints.RESOURCES", tmp_path)
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / "metafile.yml").write_text(
+        f"models:\n- name: a\n  checkpoint: demo/a.safetensors\n  sha256: {'ab' * 32}\n- name: b\n"
+    )
+    bundled = ModelSpec(tmp_path / "a.py", folder / "demo" / "a.safetensors")
+    assert stated_hash(bundled) == "ab" * 32
+    assert stated_hash(ModelSpec(tmp_path / "a.py", folder / "demo" / "b.safetensors")) is None
+    assert stated_hash(ModelSpec(tmp_path / "a.py", tmp_path / "demo" / "a.safetensors")) is None
+    assert stated_hash(ModelSpec(tmp_path / "a.py", None)) is None
 
 
 def test_overrides_give_a_new_checked_profile(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from phar import __version__
-from phar.profile import RESOURCES, Profile, bundled_profiles, load_profile, sha256_of
+from phar.profile import RESOURCES, Profile, bundled_profiles, load_profile, sha256_of, stated_hash
 from phar.schema import ProfileError
 
 _PACKAGES = (
@@ -122,7 +122,7 @@ def _profile(name: str) -> dict[str, Any]:
         return {"usable": False, "reason": str(error)}
     missing = profile.missing_checkpoints()
     if missing:
-        return {"usable": False, "reason": f"missing: {', '.join(str(path) for path in missing.values())}"}
+        return {"usable": False, "reason": f"no checkpoint for {', '.join(missing)}"}
     wrong = _other_hashes(profile)
     if wrong:
         return {"usable": False, "reason": f"other hash than stated: {', '.join(wrong)}"}
@@ -131,26 +131,15 @@ def _profile(name: str) -> dict[str, Any]:
 
 def _other_hashes(profile: Profile) -> list[str]:
     """Return the models whose checkpoint's hash is not the stated one."""
-    stated = _metafile_hashes()
     wrong = []
     for name, model in profile.models().items():
-        if model.checkpoint is None:
-            continue
-        expected = model.sha256 or stated.get(model.checkpoint.name)
-        if expected is not None and sha256_of(model.checkpoint) != expected:
+        expected = stated_hash(model)
+        if model.checkpoint is not None and expected not in (None, sha256_of(model.checkpoint)):
             wrong.append(name)
     return wrong
 
 
-def _metafile_hashes() -> dict[str, str]:
-    return {}
-
-
 def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False)
     cpu = found["cpu"]
     abilities = [name for name in ("avx2", "avx512", "bf16") if cpu[name]]
     rows = [
@@ -167,6 +156,6 @@ def _print(found: dict[str, Any]) -> None:
             for name, profile in found["profiles"].items()
         ),
     ]
-    for row in rows:
-        table.add_row(*row)
-    Console(soft_wrap=True, highlight=False).print(table)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:{width}}  {value}")

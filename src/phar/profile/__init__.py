@@ -5,7 +5,7 @@ among the resources that come with phar. Defaults live here and nowhere else.
 """
 
 from phar.profile.build import STREAM_ORDER, default_profile, load_profile, with_overrides, with_preset
-from phar.profile.checkpoints import describe, require_checkpoints, sha256_of
+from phar.profile.checkpoints import describe, require_checkpoints, sha256_of, stated_hash
 from phar.profile.document import bundled_profiles
 from phar.profile.labels import load_labels
 from phar.profile.resources import RESOURCES
@@ -26,6 +26,7 @@ __all__ = [
     "load_profile",
     "require_checkpoints",
     "sha256_of",
+    "stated_hash",
     "with_overrides",
     "with_preset",
 ]

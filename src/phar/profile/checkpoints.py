@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from phar.profile.resources import RESOURCES
-from phar.profile.spec import Profile
+from phar.profile.spec import ModelSpec, Profile
 from phar.schema import ModelError
 
 
@@ -20,10 +21,41 @@ def require_checkpoints(profile: Profile) -> None:
     for name, path in profile.missing_checkpoints().items():
         raise ModelError(f"{name} checkpoint {path} is missing; put it there or name another with a flag")
     for name, model in profile.models().items():
-        if model.sha256 and model.checkpoint and sha256_of(model.checkpoint) != model.sha256:
+        expected = stated_hash(model)
+        if model.checkpoint is not None and expected not in (None, sha256_of(model.checkpoint)):
             raise ModelError(
-                f"{name} checkpoint {model.checkpoint} has not the hash the profile states; fetch it anew"
+                f"{name} checkpoint {model.checkpoint} has not the hash stated for it; fetch it anew"
             )
+
+
+def stated_hash(model: ModelSpec) -> str | None:
+    """Return the hash a checkpoint should have: the profile's, else the one in checkpoints/metafile.yml."""
+    if model.sha256 is not None or model.checkpoint is None:
+        return model.sha256
+    folder = RESOURCES / "checkpoints"
+    if not model.checkpoint.is_relative_to(folder):
+        return None
+    return _metafile_hashes(folder / "metafile.yml").get(str(model.checkpoint.relative_to(folder)))
+
+
+@cache
+def _metafile_hashes(path: Path) -> dict[str, str]:
+    """Return sha256 by checkpoint, from every entry of the metafile that has both."""
+    import yaml
+
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    pending = [yaml.safe_load(path.read_text(encoding="utf-8"))]
+    while pending:
+        entry = pending.pop()
+        if isinstance(entry, dict):
+            if isinstance(entry.get("checkpoint"), str) and isinstance(entry.get("sha256"), str):
+                found[entry["checkpoint"]] = entry["sha256"]
+            pending.extend(entry.values())
+        elif isinstance(entry, list):
+            pending.extend(entry)
+    return found
 
 
 def describe(profile: Profile, *, backend: str, device: str, precision: str) -> dict[str, Any]:
