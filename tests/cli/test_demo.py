@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -279,3 +280,12 @@ def test_an_unexpected_fault_is_one_line_and_verbose_shows_the_traceback(
     assert run("--verbose") == 1
     assert "Traceback" in capsys.readouterr().err
     assert made(tmp_path) == set()
+
+
+def test_file_names_need_not_be_text(
+    run, clip: Path, small_profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = clip.rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    out = tmp_path / os.fsdecode(b"caf\xe9.json")
+    assert demo.main([str(named), str(out), "--profile", str(small_profile)]) == 0
+    assert json.loads(out.read_bytes())["video"]["path"].endswith("caf\ufffd.mp4")

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 input media, 4 model or profile,
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -55,6 +56,9 @@ class _Terminated(BaseException):
 def main(command: Command, prog: str, argv: Sequence[str] | None = None) -> int:
     """Parse `argv`, run the command, and return its exit code; faults become one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name need not be text in any encoding.
+        sys.stdout.reconfigure(errors="backslashreplace")
     return guarded(lambda: _run(command, prog, arguments), prog, verbose="--verbose" in arguments)
 
 

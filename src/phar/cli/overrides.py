@@ -14,7 +14,7 @@ from phar.schema import ProfileError, UsageError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags; one that is not given leaves the profile as it is."""
-    group = parser.add_argument_group("instead of the profile's settings")
+    group = parser.add_argument_group("profile overrides")
     for name, title in (("rgb", "RGB"), ("skeleton", "skeleton"), ("audio", "audio")):
         group.add_argument(
             f"--{name}-config", metavar="FILE", help=f"OpenMMLab config of the {title} recognizer"

@@ -7,6 +7,7 @@ times in whole microseconds. Readers ignore keys they do not know.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -46,7 +47,7 @@ def to_document(report: Report) -> dict[str, Any]:
         "phar_version": report.phar_version,
         "created": report.created,
         "video": {
-            "path": report.video.path,
+            "path": os.fsencode(report.video.path).decode("utf-8", "replace"),
             "duration_s": _time(report.video.duration_s),
             "fps": float(report.video.fps),
             "width_px": report.video.width_px,
@@ -233,7 +234,7 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ReportError(f"report {path} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ReportError(f"{path} is not JSON; give a report that phar-demo wrote") from None
 
 

@@ -7,6 +7,7 @@ file beside the target, which is then renamed over it.
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import zipfile
@@ -35,12 +36,14 @@ def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
 
     Raises:
         UsageError: it is an input, a folder, a device, or a file phar did not write.
-        OutputError: its folder does not exist.
+        OutputError: its folder does not exist or cannot be written, or the file cannot be read.
     """
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: the folder {path.parent} cannot be written; choose another")
     if not path.exists():
         return
     for other in inputs:
@@ -48,7 +51,13 @@ def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
             raise UsageError(f"{path} is an input; give the output another name")
     if not path.is_file():
         raise UsageError(f"{path} is no ordinary file; give the output another name")
-    if not written_by_phar(path):
+    try:
+        own = written_by_phar(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} exists and cannot be read: {error.strerror}; choose another name"
+        ) from None
+    if not own:
         raise UsageError(f"{path} exists and was not written by phar; move it away or choose another name")
 
 
@@ -59,7 +68,7 @@ def written_by_phar(path: Path) -> bool:
     if head[:1] in (b"{", b"["):
         try:
             return is_own_document(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
