@@ -108,6 +108,11 @@ class Assembly:
         )
         """The container's claim; exact once `windows` is exhausted."""
 
+    @property
+    def origin_s(self) -> float:
+        """The first frame's timestamp on the file's own clock, seconds."""
+        return float((self._origin or 0) * self._tick_s)
+
     def windows(self) -> Iterator[Piece]:
         """Decode the file and yield its windows in order.
 
@@ -284,22 +289,19 @@ class Assembly:
         if self._previous is not None:
             for index in opened.pending:
                 opened.frames[index] = self._shrunk(self._previous, opened.scale)
-        keep = int(np.searchsorted(opened.times_s, end_s - _EDGE_S))
-        times_s = opened.times_s[: max(1, keep)]
-        frames = {index: frame for index, frame in opened.frames.items() if index < len(times_s)}
-        return window, times_s, frames, self._sound(window)
+        return window, opened.times_s, opened.frames, self._sound(window)
 
     def _sound(self, window: Window) -> NDArray[np.float32] | None:
         track = self._track
         if track is None:
             return None
-        origin_s = self._origin_s()
+        if self._audio_hz is None:
+            self._listen(track)
+            return None
+        origin_s = self.origin_s
         end_s = origin_s + window.end_s
         while track.reached_s < end_s:
             if self._demuxer.audio_packets:
-                if self._audio_hz is None and track.num_frames:
-                    self._demuxer.audio_packets.clear()
-                    break
                 track.decode(self._demuxer.audio_packets.popleft())
             elif self._demuxer.ended:
                 track.decode(None)
@@ -310,8 +312,6 @@ class Assembly:
                 break
             else:
                 self._demuxer.pump()
-        if self._audio_hz is None:
-            return None
         if not track.num_frames and track.num_errors:
             return None
         hz = self._audio_hz
@@ -320,6 +320,14 @@ class Assembly:
         samples = track.read(start, end)
         track.forget(zero + round(self._start_s(window.index + 1) * hz))
         return samples
+
+    def _listen(self, track: AudioTrack) -> None:
+        """Find out whether the sound can be decoded at all, for a reader that does not want it."""
+        while self._demuxer.audio_packets and not track.num_frames:
+            track.decode(self._demuxer.audio_packets.popleft())
+        self._demuxer.audio_packets.clear()
+        if self._demuxer.ended and not track.num_frames:
+            track.decode(None)
 
     def _end(self, last: av.VideoFrame) -> Iterator[Piece]:
         """Fix the duration and close the windows that are left."""
@@ -357,9 +365,6 @@ class Assembly:
             height_px=self.video.height_px,
             has_audio=heard,
         )
-
-    def _origin_s(self) -> float:
-        return float((self._origin or 0) * self._tick_s)
 
     def _seconds_per_frame(self) -> float:
         return float(self._demuxer.frame_ticks * self._tick_s)

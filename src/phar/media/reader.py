@@ -29,8 +29,9 @@ class WindowMedia:
     window: Window
     """Where it lies; the last window ends where the video ends."""
     frame_times_s: NDArray[np.float64]
-    """(n,) times of all frames of the window, seconds from the first frame of the video;
-    n >= 1: a window in which no frame begins shows the one before, at its own start."""
+    """(n,) times of all frames of the window, seconds from the first frame of the video,
+    as the packets promise them. n >= 1: a window in which no frame begins shows the one
+    before, at its own start."""
     frames: Mapping[int, Frame]
     """The wanted frames by index into `frame_times_s`. Where a frame could not be decoded,
     the nearest one that could; its `time_s` tells."""
@@ -73,7 +74,11 @@ class MediaReader:
     bounded by windows and by bytes, so memory does not depend on the length of the
     video. Time 0 is the first decoded frame's timestamp; the end is the last
     frame's timestamp plus its duration. A tail shorter than a window is a window
-    of its own, and so is a video shorter than one.
+    of its own, and so is a video shorter than one. Where the clock of a file jumps
+    back, or ahead by more than ten minutes, it is straightened.
+
+    Pictures are upright and have square pixels: the display matrix is applied, and
+    pixels that are not square (by more than 1 %) make the picture wider or taller.
 
     Use as a context manager; leaving it early stops the thread.
 
@@ -165,6 +170,11 @@ class MediaReader:
         if self._assembly is None:
             raise RuntimeError("the reader has not been entered")
         return self._assembly.video
+
+    @property
+    def origin_s(self) -> float:
+        """Timestamp of the first frame on the file's own clock, once a window was read; seconds."""
+        return 0.0 if self._assembly is None else self._assembly.origin_s
 
     @property
     def warnings(self) -> tuple[str, ...]:
