@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from phar.media import Frame
 from phar.openmmlab import Detector, PoseEstimator
 from phar.profile import PersonSpec
 from phar.schema import FloatArray, Poses
@@ -28,13 +29,29 @@ class PersonFinder:
         self.pose = pose
         self._clock = clock
 
-    def find(self, frames: Sequence[Picture]) -> list[tuple[FloatArray, FloatArray]]:
-        """Return ((n, 5) boxes, (n, 17, 3) keypoints) per (H, W, 3) uint8 RGB frame, in pixels.
+    def find(self, frames: Sequence[Frame]) -> list[tuple[FloatArray, FloatArray]]:
+        """Return ((n, 5) boxes, (n, 17, 3) keypoints) per frame, in upright source pixels.
 
-        frames: of one window, in time order. The detector looks at every `detector_stride`-th and
-        the last; boxes are carried to the frames between. At most `max_persons` boxes a
-        detection, those with the highest scores.
+        frames: of one window, in time order; looked at with a short side of `short_side_px` at
+        most. The detector looks at every `detector_stride`-th and the last; boxes are carried to
+        the frames between. At most `max_persons` boxes a detection, those with the highest scores.
         """
+        with self._clock.stage("convert"):
+            pictures = [frame.to_rgb(*self._size(frame)) for frame in frames]
+        found = self._find(pictures)
+        for frame, picture, (boxes, keypoints) in zip(frames, pictures, found, strict=True):
+            height_px, width_px = picture.shape[:2]
+            scale = np.array([frame.width_px / width_px, frame.height_px / height_px], np.float32)
+            boxes[:, :4] *= np.tile(scale, 2)
+            keypoints[..., :2] *= scale
+        return found
+
+    def _size(self, frame: Frame) -> tuple[int, int]:
+        short_px = min(frame.width_px, frame.height_px)
+        factor = min(1.0, (self.spec.short_side_px or short_px) / short_px)
+        return max(1, round(frame.width_px * factor)), max(1, round(frame.height_px * factor))
+
+    def _find(self, frames: Sequence[Picture]) -> list[tuple[FloatArray, FloatArray]]:
         detections: dict[int, FloatArray] = {}
         for at in _batches(detection_frames(len(frames), self.spec.detector_stride)):
             with self._clock.stage("detector"):

@@ -69,14 +69,12 @@ class SkeletonStream:
         """Return a window's persons, the clip of their joints, and why it should not be scored."""
         indices = shown_frames(self.recognizer.clip, media.frame_times_s)
         unique = sorted(set(indices))
-        with self._clock.stage("convert"):
-            pictures = [media.frames[i].to_rgb() for i in unique]
-        found = self._persons.find(pictures)
+        frames = [media.frames[i] for i in unique]
+        found = self._persons.find(frames)
         keypoints = dict(zip(unique, (k for _, k in found), strict=True))
-        height_px, width_px = pictures[0].shape[:2]
         return (
-            to_poses([media.frames[i].time_s for i in unique], found),
-            pose_clip([keypoints[i] for i in indices], height_px, width_px),
+            to_poses([frame.time_s for frame in frames], found),
+            pose_clip([keypoints[i] for i in indices], frames[0].height_px, frames[0].width_px),
             self._silence(found),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,17 @@ class World:
                 segments.append(TrueSegment(NONE, at, at + pause))
                 at, last = at + pause, NONE
         return self._make("video", seed, index, tuple(segments), None)
+
+    def sequence(self, split_or_seed: str | int, index: int, plan: Sequence[tuple[str, float]]) -> Clip:
+        """A video of given labels and lengths: `plan` holds (label, seconds) in order."""
+        segments: list[TrueSegment] = []
+        for label, length_s in plan:
+            self._check(label, None)
+            start_s = segments[-1].end_s if segments else 0.0
+            segments.append(TrueSegment(label, start_s, start_s + length_s))
+        if not segments:
+            raise UsageError("the plan of a sequence is empty: give at least one label and length")
+        return self._make("video", self._seed(split_or_seed), index, tuple(segments), None)
 
     def _check(self, label: str, none_kind: str | None) -> None:
         if label not in self.labels:
