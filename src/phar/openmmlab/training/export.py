@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def export_weights(checkpoint: str | Path, out: str | Path, metadata: Mapping[st
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         save_file(halves, partial, metadata=dict(metadata))
-        os.replace(partial, target)
+        partial.replace(target)
     except OSError as error:
         raise OutputError(f"weights cannot be written to {target}: {error}") from error
     return target.stat().st_size

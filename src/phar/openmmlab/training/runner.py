@@ -63,8 +63,8 @@ def train(
     `train_samples` has one record for each sample that training will see: iterations times batch size of
     the config's `training` block. Log, metrics and checkpoints go to `work_dir`; with `resume` training
     goes on from its latest checkpoint and sees the samples it has not yet seen. `init_from` starts from
-    given weights. Intervals count iterations; 0 means an eighth of the training. `max_minutes` ends a run
-    early with a checkpoint, to be resumed. The same seed, records and thread count give the same weights.
+    given weights. Intervals count iterations; 0 means four validations and 16 checkpoints. `max_minutes`
+    ends a run early with a checkpoint, to be resumed. The same seed, records and thread count give the same weights.
     Raises ModelError.
     """
     if kind not in KINDS:
@@ -191,7 +191,7 @@ def _build(
         ],
         default_hooks={
             "timer": {"type": "IterTimerHook"},
-            "logger": {"type": "LoggerHook", "interval": 20, "log_metric_by_epoch": False},
+            "logger": {"type": "LoggerHook", "interval": 25, "log_metric_by_epoch": False},
             "param_scheduler": {"type": "ParamSchedulerHook"},
             "checkpoint": {
                 "type": "CheckpointHook",

@@ -1,0 +1,71 @@
+# RTMPose in reduced width: COCO's 17 joints in crops of 96x128.
+codec = dict(
+    type='SimCCLabel',
+    input_size=(96, 128),
+    sigma=(3.4, 3.9),
+    simcc_split_ratio=2.0,
+    normalize=False,
+    use_dark=False)
+model = dict(
+    type='TopdownPoseEstimator',
+    data_preprocessor=dict(
+        type='PoseDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True),
+    backbone=dict(
+        _scope_='mmdet',
+        type='CSPNeXt',
+        arch='P5',
+        expand_ratio=0.5,
+        deepen_factor=0.167,
+        widen_factor=0.25,
+        out_indices=(4, ),
+        channel_attention=True,
+        norm_cfg=dict(type='BN'),
+        act_cfg=dict(type='SiLU')),
+    head=dict(
+        type='RTMCCHead',
+        in_channels=256,
+        out_channels=17,
+        input_size=(96, 128),
+        in_featuremap_size=(3, 4),
+        simcc_split_ratio=2.0,
+        final_layer_kernel_size=7,
+        gau_cfg=dict(
+            hidden_dims=128,
+            s=64,
+            expansion_factor=2,
+            dropout_rate=0.,
+            drop_path=0.,
+            act_fn='SiLU',
+            use_rel_bias=False,
+            pos_enc=False),
+        loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10., label_softmax=True),
+        decoder=codec),
+    test_cfg=dict(flip_test=False))
+
+train_pipeline = [
+    dict(type='GetBBoxCenterScale'),
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='RandomBBoxTransform', shift_factor=0.1, scale_factor=(0.8, 1.25), rotate_factor=25, rotate_prob=0.4),
+    dict(type='TopdownAffine', input_size=(96, 128)),
+    dict(type='GenerateTarget', encoder=codec),
+    dict(type='PackPoseInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='TopdownAffine', input_size=(96, 128)),
+    dict(type='PackPoseInputs'),
+]
+test_pipeline = val_pipeline
+
+training = dict(
+    iterations=800,
+    batch_size=32,
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
+    paramwise=dict(norm_decay_mult=0., bias_decay_mult=0., bypass_duplicate=True),
+    warmup=100,
+    ema_momentum=0.004,
+    clip_norm=35.0)

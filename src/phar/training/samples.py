@@ -1,0 +1,315 @@
+"""Training samples of the rendered world, one class for each kind of net.
+
+A sample is a pure function of world, split, seed and position, so training can be stopped, resumed and
+repeated. What the deployed pipeline does to a picture or a sound is done to it here too: video compression
+(as JPEG, which is as blocky and far faster), other frame times, boxes that are a little off.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from phar.openmmlab.clips import PoseClip
+from phar.openmmlab.training import FrameRecord, PersonRecord, PictureRecord, PoseRecord, SoundRecord
+from phar.schema import FloatArray
+from phar.streams.features import SAMPLE_RATE_HZ, log_mel
+from phar.synth import Clip, World
+
+WINDOW_S = 7.0
+#: Persons a picture of the world may hold.
+_MAX_PERSONS = 2
+#: Clips kept open beyond those that will be looked at again.
+_OPEN_CLIPS = 4
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Window:
+    clip: Clip
+    start_s: float
+    end_s: float
+    label: str
+
+
+class WorldSamples:
+    """The common part: which clip or window position `index` shows, and its own random numbers."""
+
+    #: Share of the positions that show a window of a long video, cuts between actions included.
+    video_share = 0.3
+    #: Share of the positions that show a short window, as at the end of a video.
+    short_share = 0.25
+    #: Labels that are shown; None for all of the world's.
+    labels: tuple[str, ...] | None = None
+    #: Positions that look at one clip: drawing costs as much as a training step.
+    per_clip = 1
+    #: Clips between two looks at the same one, so that a batch holds different clips.
+    apart = 1
+
+    def __init__(self, world: World, split: str, seed: int, size: int) -> None:
+        self.world = world
+        self._first_seed = world.seeds(split)[0] + seed
+        self._augment = split == "train"
+        self._size = size
+        self._open: OrderedDict[int, _Window] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def rng(self, index: int) -> np.random.Generator:
+        """The random numbers of one position."""
+        return np.random.default_rng([self._first_seed, index, 1])
+
+    def window(self, index: int) -> _Window:
+        """The window of at most 7 s that position `index` looks at."""
+        number = self.number(index)
+        if number not in self._open:
+            while len(self._open) >= self.apart + _OPEN_CLIPS:
+                self._open.popitem(last=False)
+            self._open[number] = self._draw(number)
+        return self._open[number]
+
+    def number(self, index: int) -> int:
+        """Which clip position `index` looks at."""
+        block, place = divmod(index, self.per_clip * self.apart)
+        return block * self.apart + place % self.apart
+
+    def _draw(self, number: int) -> _Window:
+        rng = np.random.default_rng([self._first_seed, number, 2])
+        length_s = WINDOW_S if rng.uniform() >= self.short_share else float(rng.uniform(0.4, WINDOW_S))
+        if rng.uniform() < self.video_share:
+            # Long videos are numbered apart from clips; each gives one window.
+            clip = self.world.video(self._first_seed, number)
+            spans = [s for s in clip.segments if self.labels is None or s.label in self.labels]
+            if spans:
+                span = spans[int(rng.integers(len(spans)))]
+                start_s = float(rng.uniform(span.start_s - 0.4 * length_s, span.end_s - 0.6 * length_s))
+                start_s = float(np.clip(start_s, 0, clip.duration_s - length_s))
+                label, _ = clip.window_label(start_s, start_s + length_s)
+                if self.labels is None or label in self.labels:
+                    return _Window(clip, start_s, start_s + length_s, label)
+        wanted = None if self.labels is None else self.labels[number % len(self.labels)]
+        clip = self.world.clip(self._first_seed, number, wanted)
+        length_s = min(length_s, clip.duration_s)
+        start_s = float(rng.uniform(0, clip.duration_s - length_s))
+        return _Window(clip, start_s, start_s + length_s, clip.label)
+
+
+class FrameSamples(WorldSamples):
+    """Clips of frames for the RGB net."""
+
+    num_frames = 8
+    per_clip = 2
+    apart = 32
+
+    def __init__(self, world: World, split: str, seed: int, size: int) -> None:
+        super().__init__(world, split, seed, size)
+        self._drawn: OrderedDict[int, FrameRecord] = OrderedDict()
+        if split != "train":
+            self.per_clip = self.apart = 1
+
+    def __getitem__(self, index: int) -> FrameRecord:
+        number, rng = self.number(index), self.rng(index)
+        if number not in self._drawn:
+            while len(self._drawn) > self.apart:
+                self._drawn.popitem(last=False)
+            self._drawn[number] = self._draw_frames(self._draw(number), self.rng(number))
+        record = self._drawn[number]
+        if not self._augment:
+            return record
+        if rng.uniform() < 0.4:
+            quality = int(rng.integers(25, 90))
+            record = replace(record, frames=np.stack([_compressed(f, quality) for f in record.frames]))
+        return _cropped(record, rng)
+
+    def _draw_frames(self, window: _Window, rng: np.random.Generator) -> FrameRecord:
+        times = _spread_times(window, self.num_frames, rng if self._augment else None)
+        short = int(rng.integers(190, 241))
+        clip = window.clip
+        wide = clip.width_px >= clip.height_px
+        size = {"height_px": short} if wide else {"width_px": short}
+        frames = [clip.frame(t, **size) for t in times]
+        scale = np.float32(frames[0].shape[1] / clip.width_px)
+        points = clip.keypoints(times).transpose(1, 0, 2, 3) * scale
+        known = np.isfinite(points).all(-1, keepdims=True)
+        keypoints = np.concatenate([np.where(known, points, 0), known], -1).astype(np.float32)
+        return FrameRecord(np.stack(frames), self.world.labels.index(window.label), keypoints)
+
+
+class PoseSamples(WorldSamples):
+    """Joints of 48 frames for the skeleton net: the truth, seen as badly as a pose net sees it."""
+
+    num_frames = 48
+    #: Four frames at 30 Hz, as the config's test pipeline says.
+    step_s = 4 / 30
+
+    def __init__(self, world: World, split: str, seed: int, size: int) -> None:
+        super().__init__(world, split, seed, size)
+        self.labels = world.skeleton_labels
+
+    def __getitem__(self, index: int) -> PoseRecord:
+        window, rng = self.window(index), self.rng(index)
+        times = _steady_times(window, self.num_frames, self.step_s, rng)
+        clip = window.clip
+        points = clip.keypoints(times).transpose(1, 0, 2, 3)
+        scores = np.isfinite(points).all(-1).astype(np.float32)
+        pose = _badly_seen(np.nan_to_num(points, nan=0.0), scores, clip.width_px, clip.height_px, rng)
+        return PoseRecord(pose, self.world.skeleton_labels.index(window.label))
+
+
+class SoundSamples(WorldSamples):
+    """Log-mel features for the audio net; the pipeline takes a view of a window, so each gives several."""
+
+    per_clip = 3
+    video_share = 0.15
+
+    def __init__(self, world: World, split: str, seed: int, size: int) -> None:
+        super().__init__(world, split, seed, size)
+        self.labels = world.audio_labels
+        self._heard: tuple[int, SoundRecord] | None = None
+
+    def __getitem__(self, index: int) -> SoundRecord:
+        number = self.number(index)
+        if self._heard is None or self._heard[0] != number:
+            self._heard = (number, self._record(self.window(index)))
+        return self._heard[1]
+
+    def _record(self, window: _Window) -> SoundRecord:
+        samples = window.clip.audio(window.start_s, window.end_s, SAMPLE_RATE_HZ)
+        if samples is None:
+            samples = np.zeros(round((window.end_s - window.start_s) * SAMPLE_RATE_HZ), np.float32)
+        return SoundRecord(log_mel(samples), self.world.audio_labels.index(window.label))
+
+
+class PictureSamples(WorldSamples):
+    """Single pictures for the person detector."""
+
+    per_clip = 4
+    video_share = 0.0
+
+    def __getitem__(self, index: int) -> PictureRecord:
+        frame, truth, _ = self._picture(index)
+        return PictureRecord(frame, truth.boxes)
+
+    def _picture(self, index: int) -> tuple[Pixels, Any, np.random.Generator]:
+        rng = self.rng(index)
+        clip = self.window(index).clip
+        time_s = float(rng.uniform(0, clip.duration_s))
+        frame = clip.frame(time_s)
+        if not self._augment or rng.uniform() < 0.7:
+            frame = _compressed(frame, int(rng.integers(30, 90)))
+        return frame, clip.truth(time_s), rng
+
+
+class PersonSamples(PictureSamples):
+    """Single persons for the pose net, in boxes a little off the true ones."""
+
+    per_clip = 4
+
+    def __init__(self, world: World, split: str, seed: int, size: int) -> None:
+        super().__init__(world, split, seed, size)
+        self.labels = tuple(label for label in world.labels if label != "none")
+
+    def __getitem__(self, index: int) -> PersonRecord:
+        for attempt in range(8):
+            frame, truth, rng = self._picture(index + attempt * len(self))
+            if len(truth.boxes):
+                break
+        else:
+            raise IndexError(f"no person in 8 pictures after position {index}")
+        person = int(rng.integers(len(truth.boxes)))
+        box = truth.boxes[person].copy()
+        if self._augment:
+            size = box[2:] - box[:2]
+            box += np.concatenate([rng.normal(0, 0.03, 2) * size, rng.normal(0, 0.03, 2) * size])
+        return PersonRecord(frame, box.astype(np.float32), truth.keypoints[person])
+
+
+def _cropped(record: FrameRecord, rng: np.random.Generator) -> FrameRecord:
+    """A random part of the pictures, at least 0.82 of each side."""
+    height, width = record.frames.shape[1:3]
+    new = (rng.uniform(0.82, 1.0, 2) * (height, width)).astype(int)
+    top, left = (int(rng.integers(0, free + 1)) for free in (height - new[0], width - new[1]))
+    keypoints = None if record.keypoints is None else record.keypoints - np.float32([left, top, 0])
+    frames = record.frames[:, top : top + new[0], left : left + new[1]]
+    return FrameRecord(frames, record.label, keypoints)
+
+
+def _spread_times(window: _Window, count: int, rng: np.random.Generator | None) -> list[float]:
+    """Instants in the middle of `count` equal parts of the window, moved a little where `rng` is given."""
+    part = (window.end_s - window.start_s) / count
+    offsets = np.full(count, 0.5)
+    if rng is not None:
+        offsets += rng.uniform(-0.35, 0.35) + rng.uniform(-0.1, 0.1, count)
+    return _shown(window.start_s + (np.arange(count) + offsets) * part, window.clip)
+
+
+def _steady_times(window: _Window, count: int, step_s: float, rng: np.random.Generator) -> list[float]:
+    """Instants `step_s` apart, from the start again where the window ends, as SampleFrames takes frames."""
+    length_s = window.end_s - window.start_s
+    first_s = rng.uniform(0, max(step_s, length_s - count * step_s))
+    return _shown(window.start_s + (first_s + np.arange(count) * step_s) % length_s, window.clip)
+
+
+def _shown(times: NDArray[np.float64], clip: Clip) -> list[float]:
+    """The times of the frames that are on screen at the given instants."""
+    fps = float(clip.fps)
+    return [float(t) for t in np.clip(np.floor(times * fps), 0, clip.num_frames - 1) / fps]
+
+
+def _compressed(frame: Pixels, quality: int) -> Pixels:
+    done, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def _badly_seen(
+    points: FloatArray, scores: FloatArray, width_px: int, height_px: int, rng: np.random.Generator
+) -> PoseClip:
+    """Joints (2, T, 17, 2) with what a detector and a pose net do to them."""
+    persons, frames, joints = scores.shape
+    spans = np.array(
+        [np.ptp(p[s > 0][:, 1]) if (s > 0).any() else 1.0 for p, s in zip(points, scores, strict=True)]
+    )
+    # Errors in shares of the body: a steady one per joint, a fresh one per frame, now and then a miss.
+    steady = rng.normal(0, rng.uniform(0, 0.012), (persons, 1, joints, 2))
+    fresh = rng.normal(0, rng.uniform(0.002, 0.022), (persons, frames, joints, 2))
+    wild = (rng.uniform(size=(persons, frames, joints, 1)) < rng.uniform(0, 0.04)) * rng.normal(
+        0, 0.15, (persons, frames, joints, 2)
+    )
+    seen = points + (steady + fresh + wild) * spans[:, None, None, None]
+    certainty = rng.uniform(0.35, 0.8, (persons, 1, joints)) + rng.normal(0, 0.1, (persons, frames, joints))
+    certainty = np.clip(certainty, 0.05, 1.0)
+    weak = rng.uniform(size=(persons, frames, joints)) < rng.uniform(0, 0.1)
+    scores = scores * np.where(weak, 0.15, certainty).astype(np.float32)
+    # A detector misses a person for a few frames, or for good.
+    for person in range(persons):
+        if rng.uniform() < 0.3:
+            start, length = int(rng.integers(frames)), int(rng.integers(1, 9))
+            scores[person, start : start + length] = 0
+    if rng.uniform() < 0.1:
+        scores[1] = 0
+    inside = ((seen >= 0) & (seen < [width_px, height_px])).all(-1)
+    scores = scores * inside
+    seen = np.where(scores[..., None] > 0, seen, 0)
+    # Ranks follow the detector's score and change places at times.
+    swapped = rng.uniform(size=frames) < (0.5 if rng.uniform() < 0.3 else 0.0)
+    seen[:, swapped], scores[:, swapped] = seen[::-1, swapped], scores[::-1, swapped]
+    return PoseClip(seen.astype(np.float32), scores.astype(np.float32), height_px, width_px)
+
+
+#: Samples of each kind of net.
+SAMPLES: dict[str, Callable[[World, str, int, int], Sequence[Any]]] = {
+    "rgb": FrameSamples,  # type: ignore[dict-item]
+    "skeleton": PoseSamples,  # type: ignore[dict-item]
+    "audio": SoundSamples,  # type: ignore[dict-item]
+    "person": PictureSamples,  # type: ignore[dict-item]
+    "pose": PersonSamples,  # type: ignore[dict-item]
+}
