@@ -1,0 +1,100 @@
+"""Training samples: pure functions of their position, and what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from phar.synth import load_world
+from phar.training.samples import (
+    SAMPLES,
+    FrameSamples,
+    PersonSamples,
+    PictureSamples,
+    PoseSamples,
+    SoundSamples,
+)
+
+WORLD = load_world(1)
+
+
+def arrays(record: object) -> list[np.ndarray]:
+    values = list(vars(record).values())
+    values += [v for inner in values if hasattr(inner, "keypoints") for v in vars(inner).values()]
+    return [v for v in values if isinstance(v, np.ndarray)]
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_a_position_gives_the_same_sample_in_any_order(kind: str) -> None:
+    in_order = SAMPLES[kind](WORLD, "train", 3, 100)
+    first = [in_order[i] for i in range(4)]
+    alone = SAMPLES[kind](WORLD, "train", 3, 100)[3]
+    assert arrays(alone), "the record holds no array"
+    for one, other in zip(arrays(first[3]), arrays(alone), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["rgb", "person"])
+def test_splits_and_seeds_show_different_pictures(kind: str) -> None:
+    records = [
+        arrays(SAMPLES[kind](WORLD, split, seed, 10)[1])[0]
+        for split, seed in (("train", 0), ("train", 1), ("val", 0))
+    ]
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert records[a].shape != records[b].shape or (records[a] != records[b]).any()
+
+
+def test_frames_are_eight_upright_pictures_with_joints_inside_or_beyond_the_edge() -> None:
+    record = FrameSamples(WORLD, "train", 0, 100)[5]
+    assert record.frames.shape[0] == 8
+    assert record.frames.dtype == np.uint8
+    assert record.keypoints is not None
+    assert record.keypoints.shape == (2, 8, 17, 3)
+    assert set(np.unique(record.keypoints[..., 2])) <= {0.0, 1.0}
+
+
+def test_a_clip_is_looked_at_twice_but_not_in_one_batch() -> None:
+    samples = FrameSamples(WORLD, "train", 0, 1000)
+    numbers = [samples.number(i) for i in range(128)]
+    assert sorted(numbers) == sorted([*range(64), *range(64)])
+    assert len(set(numbers[:32])) == 32
+
+
+def test_every_label_of_a_stream_has_its_share() -> None:
+    for samples, num_labels in ((PoseSamples, 6), (SoundSamples, 4)):
+        drawn = [samples(WORLD, "train", 0, 1000)._draw(i).label for i in range(60)]
+        vocabulary = WORLD.skeleton_labels if num_labels == 6 else WORLD.audio_labels
+        assert set(drawn) == set(vocabulary)
+
+
+def test_joints_of_absent_persons_are_zero_with_no_confidence() -> None:
+    samples = PoseSamples(WORLD, "train", 0, 100)
+    clips = [samples[i].clip for i in range(12)]
+    absent = [clip.scores == 0 for clip in clips]
+    assert any(where[1].all() for where in absent), "nobody is ever alone"
+    assert any(not where[1].all() for where in absent), "nobody is ever in company"
+    for clip, where in zip(clips, absent, strict=True):
+        assert not clip.keypoints[where].any()
+        assert clip.scores.max() <= 1
+
+
+def test_a_person_sample_holds_its_joints() -> None:
+    samples = PersonSamples(WORLD, "val", 0, 100)
+    for index in range(4):
+        record = samples[index]
+        visible = record.keypoints[record.keypoints[:, 2] == 2]
+        assert len(visible)
+        size = record.box[2:] - record.box[:2]
+        inside = (visible[:, :2] > record.box[:2] - 0.1 * size) & (
+            visible[:, :2] < record.box[2:] + 0.1 * size
+        )
+        assert inside.all(1).mean() > 0.8
+
+
+def test_pictures_may_be_empty() -> None:
+    samples = PictureSamples(WORLD, "train", 0, 400)
+    empty = WORLD.clip(0, 0, "none", "empty")
+    samples._open[0] = replace(samples.window(0), clip=empty)
+    assert samples[0].boxes.shape == (0, 4)
