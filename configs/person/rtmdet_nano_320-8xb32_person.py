@@ -18,3 +18,4 @@ test_pipeline = [
     dict(type='Pad', size=(320, 320), pad_val=dict(img=(114, 114, 114))),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

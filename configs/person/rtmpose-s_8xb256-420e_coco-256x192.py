@@ -51,3 +51,4 @@ val_pipeline = [
     dict(type='PackPoseInputs'),
 ]
 test_pipeline = val_pipeline
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -22,8 +22,8 @@ from phar.schema import FloatArray, ModelError
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-#: Classification layers by which a checkpoint tells its number of classes, and outputs beyond the classes.
-_CLASS_LAYERS = {"roi_head.bbox_head.fc_cls.weight": 1, "bbox_head.rtm_cls.0.weight": 0}
+#: By which layer of which head a checkpoint tells its number of classes, and outputs beyond the classes.
+_CLASS_LAYERS = (("roi_head.bbox_head", "fc_cls.weight", 1), ("bbox_head", "rtm_cls.0.weight", 0))
 
 #: Classes of COCO, of which person is the first.
 _COCO_CLASSES = 80
@@ -224,12 +224,13 @@ def _round_up(number: int, divisor: int) -> int:
 
 def _follow_classes(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
     """Set the config's number of classes to the checkpoint's, where its layers tell."""
-    for name, background in _CLASS_LAYERS.items():
+    for path, layer, background in _CLASS_LAYERS:
         head: Any = model
-        for part in name.split(".")[:-2]:
+        for part in path.split("."):
             head = head.get(part) if isinstance(head, Mapping) else None
-        if name in state and isinstance(head, Mapping):
-            head["num_classes"] = state[name].shape[0] - background  # type: ignore[index]
+        weight = state.get(f"{path}.{layer}")
+        if weight is not None and isinstance(head, dict):
+            head["num_classes"] = weight.shape[0] - background
             return
 
 
@@ -262,9 +263,8 @@ def _person_class(
 
 
 def _read_letterbox(config: Mapping[str, Any]) -> Letterbox:
-    pipeline = config.get("test_pipeline") or config.get("test_dataloader", {}).get("dataset", {}).get(
-        "pipeline"
-    )
+    dataset = config.get("test_dataloader", {}).get("dataset", {})
+    pipeline = dataset.get("pipeline") or config.get("test_pipeline")
     if not pipeline:
         raise ModelError("the detector's config has no test_pipeline; name an mmdet 3.x config")
     steps = {str(step["type"]).rsplit(".", 1)[-1]: step for step in pipeline}

@@ -239,10 +239,10 @@ def simcc_joints(across: Tensor, down: Tensor, split: float) -> FloatArray:
 
 
 def _read_cropper(config: Mapping[str, Any]) -> Cropper:
-    pipeline = config.get("val_pipeline") or config.get("test_pipeline")
-    pipeline = pipeline or config.get("test_dataloader", {}).get("dataset", {}).get("pipeline")
+    dataset = config.get("test_dataloader", {}).get("dataset", {})
+    pipeline = dataset.get("pipeline") or config.get("test_pipeline") or config.get("val_pipeline")
     if not pipeline:
-        raise ModelError("the pose config has no val_pipeline; name an mmpose 1.x top-down config")
+        raise ModelError("the pose config has no test pipeline; name an mmpose 1.x top-down config")
     steps = {str(step["type"]).rsplit(".", 1)[-1]: step for step in pipeline}
     unknown = [name for name in steps if name not in _KNOWN_STEPS]
     if unknown or "TopdownAffine" not in steps:

@@ -1,0 +1,84 @@
+"""What the parity tests share: random nets that have something to say, frames, and tolerances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+#: Largest difference of scores, and of keypoints in pixels, between phar and OpenMMLab's own code.
+SCORES = 1e-3
+KEYPOINTS_PX = 0.5
+
+
+def enliven(model: nn.Module, forward: Callable[[], Any] | None = None) -> None:
+    """Give every weight that starts constant some noise, and BatchNorm statistics of real activations.
+
+    A net fresh from its constructor often ignores its input: temporal projections start at zero, and
+    activations shrink from layer to layer. Then any preprocessing would give the same scores.
+    """
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.numel() > 1 and parameter.std() == 0:
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    if forward is None or not norms:
+        return
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    with torch.no_grad():
+        forward()
+    for norm in norms:
+        norm.eval()
+
+
+def scale(layer: nn.Linear | nn.Conv2d, factor: float, bias: float | None = None) -> None:
+    """Make the last layer's outputs differ by more."""
+    with torch.no_grad():
+        layer.weight.mul_(factor)
+        if bias is not None:
+            layer.bias.fill_(bias)
+
+
+def overhear(estimator: Any) -> list[torch.Tensor]:
+    """Keep what the net of a recognizer gives, view by view: tells whether it looks at its input at all."""
+    net, heard = estimator._net, []
+
+    class Overheard:
+        backend, precision = net.backend, net.precision
+
+        def __call__(self, batch: np.ndarray) -> Any:
+            outputs = net(batch)
+            heard.append(outputs[0])
+            return outputs
+
+    estimator._net = Overheard()
+    return heard
+
+
+def save(model: nn.Module, path: Path) -> Path:
+    """Write a net's weights as a checkpoint."""
+    torch.save({"state_dict": model.state_dict()}, path)
+    return path
+
+
+def read_frames(path: Path) -> list[np.ndarray]:
+    """All frames of a clip, RGB."""
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        there, frame = capture.read()
+        if not there:
+            return frames
+        frames.append(np.ascontiguousarray(frame[:, :, ::-1]))
