@@ -216,22 +216,30 @@ class Assembly:
         while True:
             start_s = self._start_s(self._next)
             first_end_s = self._open[0].window.end_s if self._open else math.inf
-            if start_s <= time_s + _EDGE_S and start_s < first_end_s:
+            begun = start_s <= time_s + _EDGE_S and start_s < first_end_s
+            if begun and self._exists(self._next, self._claimed_end_s(start_s)):
                 self._open_window(start_s)
             elif first_end_s <= time_s + _EDGE_S:
                 yield self._close(self._open[0].window.end_s, time_s)
             else:
                 return
 
+    def _claimed_end_s(self, start_s: float) -> float:
+        """Where the video ends, if reading a window ahead of `start_s` came upon its end; else infinity."""
+        self._demuxer.expected(self._ticks(start_s), self._ticks(start_s + self._window_s))
+        end = self._demuxer.claimed_end
+        return math.inf if end is None else self._seconds(end)
+
+    def _exists(self, index: int, duration_s: float) -> bool:
+        """Whether a video of that length has that window: not if the one before reaches its end."""
+        return index == 0 or self._start_s(index - 1) + self._window_s < duration_s
+
     def _open_window(self, start_s: float) -> None:
         begin, end = self._ticks(start_s), self._ticks(start_s + self._window_s)
         ticks = [t for t in self._demuxer.expected(begin, end) if t >= (self._origin or 0)]
-        end_s = start_s + self._window_s
-        demuxer = self._demuxer
-        if demuxer.ended and demuxer.last_expected is not None:
-            claimed_end_s = self._seconds(demuxer.last_expected + demuxer.frame_ticks)
-            end_s = min(end_s, max(claimed_end_s, start_s + self._seconds_per_frame()))
-        window = Window(self._next, start_s, end_s)
+        shortest_s = start_s + float(self._demuxer.frame_ticks * self._tick_s)
+        claimed_end_s = max(shortest_s, self._claimed_end_s(start_s))
+        window = Window(self._next, start_s, min(start_s + self._window_s, claimed_end_s))
         self._next += 1
         times_s = np.array([self._seconds(t) for t in ticks] or [start_s], np.float64)
         asked = self._plan.wanted(len(times_s), float(self._fps), window, times_s)
@@ -245,7 +253,7 @@ class Assembly:
             scale=self._scale(len(pending)),
         )
         self._open.append(opened)
-        demuxer.forget(self._ticks(self._start_s(self._next)))
+        self._demuxer.forget(self._ticks(self._start_s(self._next)))
 
     def _scale(self, num_wanted: int) -> float:
         """Factor on the sides that keeps a window's pictures within their bytes."""
@@ -336,13 +344,9 @@ class Assembly:
         if not 0 < length * self._tick_s <= MAX_GAP_S:
             length = self._demuxer.frame_ticks
         duration_s = round(self._seconds(self._last_ticks + length), 6)
-
-        def exists(index: int) -> bool:
-            return index == 0 or self._start_s(index - 1) + self._window_s < duration_s
-
-        self._open = [opened for opened in self._open if exists(opened.window.index)]
-        while self._open or exists(self._next):
-            if exists(self._next) and (
+        self._open = [opened for opened in self._open if self._exists(opened.window.index, duration_s)]
+        while self._open or self._exists(self._next, duration_s):
+            if self._exists(self._next, duration_s) and (
                 not self._open or self._start_s(self._next) < self._open[0].window.end_s
             ):
                 self._open_window(self._start_s(self._next))
@@ -365,6 +369,3 @@ class Assembly:
             height_px=self.video.height_px,
             has_audio=heard,
         )
-
-    def _seconds_per_frame(self) -> float:
-        return float(self._demuxer.frame_ticks * self._tick_s)

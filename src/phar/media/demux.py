@@ -40,7 +40,12 @@ class _Clock:
 
     next_s: float | None = None
     """Where the next packet is expected to begin."""
+    begin_s: float = 0.0
+    """Where the last packet began."""
+    length_s: float = 0.0
+    """The last distance between packets, for packets that do not tell their length."""
     offset_s: float = 0.0
+    """What is added to the stream's timestamps."""
 
 
 class Demuxer:
@@ -67,6 +72,7 @@ class Demuxer:
         self.first_dts: int | None = None
         self._expected: list[int] = []
         self._newest_dts: int | None = None
+        self._latest_end: int | None = None
         self._bytes_ahead = 0
         self._errors_in_a_row = 0
         self._clocks = {"video": _Clock(), "audio": _Clock()}
@@ -134,9 +140,9 @@ class Demuxer:
         return self._bytes_ahead < MAX_AHEAD_BYTES
 
     @property
-    def last_expected(self) -> int | None:
-        """The latest frame time seen so far."""
-        return self._expected[-1] if self._expected else None
+    def claimed_end(self) -> int | None:
+        """Where the last frame ends, as the packets say; None until they are all read."""
+        return self._latest_end if self.ended else None
 
     @property
     def video_read_s(self) -> float:
@@ -167,6 +173,9 @@ class Demuxer:
             self._newest_dts = reached
         if not packet.is_discard:
             insort(self._expected, pts)
+            length = packet.duration or self.frame_ticks
+            if self._latest_end is None or pts + length > self._latest_end:
+                self._latest_end = pts + length
 
     def _repair(self, packet: Packet, clock: _Clock, other: _Clock) -> None:
         """Close up jumps of the stream's clock by shifting the packet's timestamps."""
@@ -192,5 +201,8 @@ class Demuxer:
             packet.pts = None if packet.pts is None else packet.pts + shift
             packet.dts = None if packet.dts is None else packet.dts + shift
         if not packet.is_discard:
+            if clock.next_s is not None and 0 < begin_s - clock.begin_s < MAX_GAP_S:
+                clock.length_s = begin_s - clock.begin_s
             length_s = float((packet.duration or 0) * base)
-            clock.next_s = begin_s + (length_s if 0 < length_s < MAX_GAP_S else 0.0)
+            clock.begin_s = begin_s
+            clock.next_s = begin_s + (length_s if 0 < length_s < MAX_GAP_S else clock.length_s)

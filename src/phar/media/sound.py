@@ -11,6 +11,7 @@ import av
 import av.container
 import av.error
 import numpy as np
+import soxr
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
@@ -87,13 +88,12 @@ class _Silence:
 
 
 class _Encoder:
-    """Encodes samples that come in order as AAC."""
+    """Encodes samples that come in order, at a rate that AAC knows."""
 
     def __init__(self, container: av.container.OutputContainer, rate_hz: int, num_channels: int) -> None:
         self._rate_hz = rate_hz
         self._layout = "mono" if num_channels == 1 else "stereo"
-        out_hz = rate_hz if rate_hz in _AAC_RATES_HZ else 48000
-        self._stream: AudioStream = container.add_stream("aac", rate=out_hz)
+        self._stream: AudioStream = container.add_stream("aac", rate=rate_hz)
         self._stream.codec_context.layout = self._layout
         self._stream.codec_context.bit_rate = _AAC_BITS_PER_CHANNEL * num_channels
         self.position = 0
@@ -118,6 +118,8 @@ class _Samples:
     """Sound that somebody made."""
 
     def __init__(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        if rate_hz not in _AAC_RATES_HZ:
+            samples, rate_hz = soxr.resample(samples, rate_hz, 48000), 48000
         self._samples = samples
         self._rate_hz = rate_hz
 

@@ -89,6 +89,12 @@ def write_video(
     return warnings.lines()
 
 
+def _quality(crf: int, preset: str) -> dict[str, str]:
+    # Without B-frames packets come in the order of showing, so that mp4, which stores the
+    # distances between packets, tells how long each picture is shown at any frame rate.
+    return {"crf": str(crf), "preset": preset, "bf": "0"}
+
+
 def _encode(
     partial: Path,
     target: Path,
