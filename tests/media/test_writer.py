@@ -14,6 +14,13 @@ def hear(path):
         return np.concatenate([media.audio for media in reader])
 
 
+def assert_alike(found, expected):
+    """The same sound but for what AAC loses: no sample far off, 5 % of the amplitude on average."""
+    error = found - expected
+    assert np.abs(error).max() < 0.1
+    assert np.sqrt((error**2).mean() / (expected**2).mean()) < 0.05
+
+
 def test_pictures_come_back(tmp_path):
     path = tmp_path / "clip.mp4"
     warnings = write_video(path, at_rate((numbered(number) for number in range(40)), 20), 20)
@@ -46,7 +53,7 @@ def test_odd_sizes_grow_by_one(tmp_path, width_px, height_px):
 def test_samples_are_encoded(tmp_path, rate_hz):
     pictures = at_rate([numbered(0)] * 30, 10)
     write_video(tmp_path / "clip.mp4", pictures, 10, (tone(3, rate_hz), rate_hz))
-    np.testing.assert_allclose(hear(tmp_path / "clip.mp4")[800:47000], tone(3, 16000)[800:47000], atol=0.02)
+    assert_alike(hear(tmp_path / "clip.mp4")[800:47000], tone(3, 16000)[800:47000])
 
 
 def test_stereo_samples_stay_apart(tmp_path):
@@ -54,7 +61,7 @@ def test_stereo_samples_stay_apart(tmp_path):
     write_video(tmp_path / "clip.mp4", at_rate([numbered(0)] * 20, 10), 10, (sound, 16000))
     with av.open(str(tmp_path / "clip.mp4")) as container:
         samples = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
-    np.testing.assert_allclose(samples[:, 2000:30000], sound.T[:, 2000:30000], atol=0.03)
+    assert_alike(samples[:, 2000:30000], sound.T[:, 2000:30000])
 
 
 def packets_of(path):
@@ -115,7 +122,7 @@ def test_sound_that_does_not_fit_is_encoded_anew(tmp_path):
     assert warnings == ("audio: pcm_s16le does not fit the container and was encoded anew as AAC",)
     with av.open(str(tmp_path / "copy.mp4")) as container:
         samples = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
-    np.testing.assert_allclose(samples[:, 2000:60000], sound.T[:, 2000:60000], atol=0.05)
+    assert_alike(samples[:, 2000:60000], sound.T[:, 2000:60000])
 
 
 def test_a_silent_original_adds_no_track(tmp_path):

@@ -93,7 +93,9 @@ class _Encoder:
     def __init__(self, container: av.container.OutputContainer, rate_hz: int, num_channels: int) -> None:
         self._rate_hz = rate_hz
         self._layout = "mono" if num_channels == 1 else "stereo"
-        self._stream: AudioStream = container.add_stream("aac", rate=rate_hz)
+        # The default coder of this encoder drops out now and then on steady tones.
+        options = {"aac_coder": "fast"}
+        self._stream: AudioStream = container.add_stream("aac", rate=rate_hz, options=options)
         self._stream.codec_context.layout = self._layout
         self._stream.codec_context.bit_rate = _AAC_BITS_PER_CHANNEL * num_channels
         self.position = 0

@@ -80,7 +80,7 @@ def write_video(
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     with contextlib.closing(voice_of(sound, warnings)) as voice:
         try:
-            quality = {"crf": str(crf), "preset": preset}
+            quality = _quality(crf, preset)
             _encode(partial, target, pictures, Fraction(fps), voice, quality, comment)
             with _writing(target):
                 partial.replace(target)
