@@ -58,6 +58,8 @@ def repeat(minute: Path, path: Path, count: int) -> None:
             (packet.stream_index, bytes(packet), packet.pts, packet.dts, packet.duration, packet.time_base)
             for packet in source.demux()
             if packet.size
+            and packet.dts >= 0
+            and (packet.dts + packet.duration) * packet.time_base <= MINUTE_S
         ]
         packets.sort(key=lambda packet: packet[3] * packet[5])
         for turn in range(count):
