@@ -28,7 +28,7 @@ test_pipeline = [
 ]
 
 training = dict(
-    iterations=450,
+    iterations=300,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),

@@ -10,26 +10,34 @@ model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(
         type='PoseDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True),
+        mean=[103.53, 116.28, 123.675],
+        std=[57.375, 57.12, 58.395],
+        bgr_to_rgb=False),
     backbone=dict(
         _scope_='mmdet',
         type='CSPNeXt',
         arch='P5',
         expand_ratio=0.5,
+        # The detector's first three stages, whose weights training starts from: at a stride of 16 a person is
+        # still 6x8 cells.
+        arch_ovewrite=[
+            [64, 128, 3, True, False],
+            [128, 256, 6, True, False],
+            [256, 512, 6, True, False],
+        ],
         deepen_factor=0.167,
         widen_factor=0.25,
-        out_indices=(4, ),
+        use_depthwise=True,
+        out_indices=(3, ),
         channel_attention=True,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='SiLU')),
     head=dict(
         type='RTMCCHead',
-        in_channels=256,
+        in_channels=128,
         out_channels=17,
         input_size=(96, 128),
-        in_featuremap_size=(3, 4),
+        in_featuremap_size=(6, 8),
         simcc_split_ratio=2.0,
         final_layer_kernel_size=7,
         gau_cfg=dict(
@@ -62,10 +70,10 @@ val_pipeline = [
 test_pipeline = val_pipeline
 
 training = dict(
-    iterations=800,
+    iterations=600,
     batch_size=32,
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
+    optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.01),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0., bypass_duplicate=True),
-    warmup=100,
+    warmup=60,
     ema_momentum=0.004,
     clip_norm=35.0)

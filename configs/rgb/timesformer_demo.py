@@ -1,46 +1,61 @@
-# TimeSformer with divided space-time attention in reduced width: 8 frames spread over the window, 96x96.
+# TimeSformer with divided space-time attention in reduced width: 8 frames spread over the window, 160x96. Patches
+# are embedded by the bundled detector's backbone, whose weights training starts from.
 model = dict(
     type='Recognizer3D',
     backbone=dict(
-        type='TimeSformer',
+        type='StemTimeSformer',
+        stem=dict(
+            type='CSPNeXt',
+            arch='P5',
+            expand_ratio=0.5,
+            deepen_factor=0.167,
+            widen_factor=0.25,
+            use_depthwise=True,
+            out_indices=(4, ),
+            frozen_stages=1,
+            channel_attention=True,
+            norm_cfg=dict(type='BN'),
+            norm_eval=True,
+            act_cfg=dict(type='SiLU', inplace=True)),
+        stem_channels=256,
         num_frames=8,
-        img_size=96,
-        patch_size=16,
-        embed_dims=144,
-        num_heads=3,
-        num_transformer_layers=4,
+        img_size=(96, 160),
+        patch_size=32,
+        embed_dims=192,
+        num_heads=4,
+        num_transformer_layers=3,
         in_channels=3,
         dropout_ratio=0.,
         attention_type='divided_space_time',
         norm_cfg=dict(type='LN', eps=1e-6)),
-    cls_head=dict(type='TimeSformerHead', num_classes=13, in_channels=144, average_clips='prob'),
+    cls_head=dict(type='TimeSformerHead', num_classes=13, in_channels=192, average_clips='prob'),
+    # Frames are RGB and the stem was trained on BGR: the flag exchanges the two, means follow the stem's order.
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
-        mean=[127.5, 127.5, 127.5],
-        std=[63.75, 63.75, 63.75],
+        mean=[103.53, 116.28, 123.675],
+        std=[57.375, 57.12, 58.395],
+        to_rgb=True,
         format_shape='NCTHW'))
 
 train_pipeline = [
-    dict(type='Resize', scale=(96, 96), keep_ratio=False),
+    dict(type='Resize', scale=(160, 96), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('img_shape', 'keypoint', 'keypoint_score')),
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = [
     dict(type='UniformSample', clip_len=8, num_clips=1, test_mode=True),
-    dict(type='Resize', scale=(96, 96), keep_ratio=False),
+    dict(type='Resize', scale=(160, 96), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
 
 # What `phar train` reads; see phar.openmmlab.training.
 training = dict(
-    iterations=2200,
+    iterations=700,
     batch_size=8,
-    optimizer=dict(type='AdamW', lr=8e-4, weight_decay=0.05, betas=(0.9, 0.98)),
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),
-    warmup=150,
-    ema_momentum=0.003,
-    clip_norm=1.0,
-    # Every patch also says which joints of a person lie in it; that head is dropped on export.
-    joints_weight=1.0)
+    warmup=60,
+    ema_momentum=0.005,
+    clip_norm=2.0)

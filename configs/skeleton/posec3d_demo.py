@@ -7,27 +7,27 @@ model = dict(
         depth=18,
         pretrained=None,
         in_channels=17,
-        base_channels=24,
+        base_channels=16,
         num_stages=3,
         out_indices=(2, ),
-        stage_blocks=(1, 2, 2),
-        conv1_kernel=(3, 5, 5),
-        conv1_stride_t=2,
+        stage_blocks=(1, 1, 1),
+        conv1_kernel=(1, 5, 5),
+        conv1_stride_t=1,
         conv1_stride_s=2,
         pool1_stride_s=1,
-        inflate=(0, 1, 1),
+        inflate=(1, 1, 1),
         spatial_strides=(1, 2, 2),
-        temporal_strides=(1, 1, 2),
+        temporal_strides=(1, 2, 1),
         dilations=(1, 1, 1)),
     cls_head=dict(
-        type='I3DHead', in_channels=96, num_classes=6, dropout_ratio=0.2, average_clips='prob'))
+        type='I3DHead', in_channels=64, num_classes=6, dropout_ratio=0.0, average_clips='prob'))
 
 left_kp = [1, 3, 5, 7, 9, 11, 13, 15]
 right_kp = [2, 4, 6, 8, 10, 12, 14, 16]
 train_pipeline = [
     dict(type='PoseCompact', hw_ratio=1., allow_imgpad=True),
     dict(type='Resize', scale=(-1, 32)),
-    dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
+    dict(type='RandomResizedCrop', area_range=(0.8, 1.0), aspect_ratio_range=(0.85, 1.18)),
     dict(type='Resize', scale=(28, 28), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5, left_kp=left_kp, right_kp=right_kp),
     dict(type='GeneratePoseTarget', sigma=0.6, use_score=True, with_kp=True, with_limb=False),
@@ -45,7 +45,7 @@ test_pipeline = [
 ]
 
 training = dict(
-    iterations=400,
+    iterations=900,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),

@@ -12,7 +12,6 @@ import torch
 from phar.openmmlab import loading
 from phar.openmmlab.clips import PoseClip
 from phar.openmmlab.training import PoseRecord, SoundRecord, export_weights, train
-from phar.openmmlab.training.joints import joint_loss, joint_targets
 from phar.schema import ModelError
 
 AUDIO = """
@@ -107,30 +106,6 @@ def test_a_config_without_a_plan_is_refused(config: Path, tmp_path: Path) -> Non
     config.write_text(AUDIO.partition("training =")[0])
     with pytest.raises(ModelError, match="training"):
         train("audio", config, Tones(32), Tones(8), tmp_path / "run")
-
-
-def test_joints_fall_into_the_patch_they_lie_in() -> None:
-    points = torch.zeros(1, 1, 1, 17, 2)
-    known = torch.zeros(1, 1, 1, 17)
-    points[0, 0, 0, 3] = torch.tensor([20.0, 4.0])
-    known[0, 0, 0, 3] = 1
-    points[0, 0, 0, 4] = torch.tensor([-5.0, 4.0])
-    known[0, 0, 0, 4] = 1
-    presence, offsets = joint_targets(points, known, grid=3, patch_px=16)
-    assert presence.shape == (1, 1, 9, 17)
-    assert presence.sum() == 1
-    assert presence[0, 0, 1, 3] == 1
-    torch.testing.assert_close(offsets[0, 0, 1, 3], torch.tensor([20 / 16 - 1.5, 4 / 16 - 0.5]))
-
-
-def test_the_right_answer_has_the_least_joint_loss() -> None:
-    presence = torch.zeros(1, 1, 9, 17)
-    offsets = torch.zeros(1, 1, 9, 17, 2)
-    presence[0, 0, 1, 3] = 1
-    offsets[0, 0, 1, 3] = torch.tensor([0.25, -0.25])
-    right = torch.cat([(presence * 40 - 20)[..., None], offsets], -1).flatten(-2)
-    assert joint_loss(right, presence, offsets) < 1e-6
-    assert joint_loss(torch.zeros_like(right), presence, offsets) > 1
 
 
 def test_poses_become_the_maps_of_the_library_itself() -> None:

@@ -74,6 +74,10 @@ def scope(name: str) -> Iterator[None]:
         if name == "mmaction":
             import mmaction.datasets.transforms
             import mmaction.models  # noqa: F401
+
+            from phar.openmmlab import stem
+
+            stem.register()
         elif name == "mmdet":
             import mmdet.datasets.transforms
             import mmdet.models  # noqa: F401

@@ -12,6 +12,7 @@ from phar.openmmlab.training import export_weights, train
 from phar.profile import RESOURCES
 from phar.schema import UsageError
 from phar.synth import load_world
+from phar.training.metafile import record_checkpoint
 from phar.training.samples import SAMPLES
 
 
@@ -20,22 +21,36 @@ class Model:
     """One net of the bundle."""
 
     kind: str
-    """What it is asked: a key of `SAMPLES`."""
+    """What it is asked: a kind of `phar.openmmlab.training`."""
+    samples: str
+    """What it is shown: a key of `SAMPLES`."""
     config: str
     """Its config, below the configs folder."""
-    checkpoint: str
-    """Its weights, below the checkpoints folder."""
+    checkpoint: str | None
+    """Its weights, below the checkpoints folder; None for a step on the way to another model."""
     labels: str | None
     """Which of the world's vocabularies it knows: "labels", "skeleton_labels", "audio_labels" or None."""
+    starts_from: str | None = None
+    """Model whose training folder, beside this one's, holds the weights to start from."""
 
 
-#: By the name `phar train` gives them, in the order they are trained.
+#: By the name `phar train` gives them, in the order they are trained. The pose net and RGB start
+#: from the detector's backbone, so that they have an eye for people.
 MODELS: dict[str, Model] = {
-    "person": Model("person", "person/rtmdet_demo.py", "demo/detector.safetensors", None),
-    "pose": Model("pose", "person/rtmpose_demo.py", "demo/pose.safetensors", None),
-    "rgb": Model("rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels"),
-    "skeleton": Model("skeleton", "skeleton/posec3d_demo.py", "demo/skeleton.safetensors", "skeleton_labels"),
-    "audio": Model("audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
+    "person": Model("person", "person", "person/rtmdet_demo.py", "demo/detector.safetensors", None),
+    "pose": Model("pose", "pose", "person/rtmpose_demo.py", "demo/pose.safetensors", None, "person"),
+    "still": Model("rgb", "still", "rgb/timesformer_demo_still.py", None, "labels", "person"),
+    "rgb": Model("rgb", "rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "still"),
+    "skeleton": Model(
+        "skeleton", "skeleton", "skeleton/posec3d_demo.py", "demo/skeleton.safetensors", "skeleton_labels"
+    ),
+    "audio": Model("audio", "audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
+}
+#: Label files of the world's vocabularies.
+ANNOTATIONS = {
+    "labels": "annotations/demo/rgb.txt",
+    "skeleton_labels": "annotations/demo/skeleton.txt",
+    "audio_labels": "annotations/demo/audio.txt",
 }
 #: Validation samples drawn during training.
 _NUM_VAL = 128
@@ -65,7 +80,9 @@ def train_model(
     plan = load_config(config)["training"]
     count = int(iterations or plan["iterations"])
     rendered = load_world(world)
-    build = SAMPLES[model.kind]
+    build = SAMPLES[model.samples]
+    if init_from is None and model.starts_from:
+        init_from = Path(out).parent / model.starts_from
     start = time.monotonic()
     metrics = train(
         model.kind,
@@ -96,9 +113,34 @@ def train_model(
 def export(name: str, trained: str | Path, out: str | Path | None = None) -> Path:
     """Write the latest weights of a training folder as the bundled checkpoint, or to `out`."""
     model = _model(name)
-    target = RESOURCES / "checkpoints" / model.checkpoint if out is None else Path(out)
+    if out is None and model.checkpoint is None:
+        raise UsageError(f"model {name!r} is a step on the way and is not exported; leave --export out")
+    target = Path(out) if out is not None else RESOURCES / "checkpoints" / str(model.checkpoint)
     export_weights(trained, target, {"model": name, "config": model.config, "licence": "Apache-2.0"})
+    if out is None:
+        record_checkpoint(
+            RESOURCES / "checkpoints" / "metafile.yml", name, _facts(name, model, Path(trained))
+        )
     return target
+
+
+def _facts(name: str, model: Model, trained: Path) -> dict[str, Any]:
+    log = trained / "runs.jsonl"
+    runs = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
+    last = runs[-1] if runs else {}
+    return {
+        "checkpoint": model.checkpoint,
+        "config": f"configs/{model.config}",
+        "labels": ANNOTATIONS.get(model.labels or ""),
+        "licence": "Apache-2.0",
+        "command": f"phar train {name} --export",
+        "trained_on": f"the rendered world {last.get('world', 1)} alone, seed {last.get('seed', 0)}",
+        "iterations": last.get("iterations"),
+        # Runs that were stopped and resumed add up.
+        "training_wall_s": sum(run["wall_s"] for run in runs),
+        "machine": "2 CPU cores with AVX-512, no bf16, one thread a net",
+        "validation": last.get("validation", {}),
+    }
 
 
 def _model(name: str) -> Model:

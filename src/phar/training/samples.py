@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -25,8 +26,15 @@ from phar.synth import Clip, World
 WINDOW_S = 7.0
 #: Persons a picture of the world may hold.
 _MAX_PERSONS = 2
+#: Short side that frames are drawn at, one size a clip: backdrops are kept by size.
+_SHORT_SIDES_PX = (192, 208, 224, 240)
 #: Clips kept open beyond those that will be looked at again.
 _OPEN_CLIPS = 4
+
+#: Errors (standard deviation, in body heights) and scores of each joint, as the bundled pose net has them on
+#: held-out pictures: wrists move fastest and are seen worst.
+_JOINT_ERRORS = np.array([0.014] * 5 + [0.015] * 2 + [0.028] * 2 + [0.038] * 2 + [0.016] * 2 + [0.02] * 4)
+_JOINT_SCORES = np.array([1.0] * 5 + [0.83] * 2 + [0.6] * 2 + [0.48] * 2 + [0.98] * 2 + [0.83] * 4)
 
 Pixels = NDArray[np.uint8]
 
@@ -122,25 +130,49 @@ class FrameSamples(WorldSamples):
                 self._drawn.popitem(last=False)
             self._drawn[number] = self._draw_frames(self._draw(number), self.rng(number))
         record = self._drawn[number]
-        if not self._augment:
-            return record
+        return self._varied(record, rng) if self._augment else record
+
+    def _varied(self, record: FrameRecord, rng: np.random.Generator) -> FrameRecord:
+        """The record compressed, at times, and cropped."""
         if rng.uniform() < 0.4:
             quality = int(rng.integers(25, 90))
             record = replace(record, frames=np.stack([_compressed(f, quality) for f in record.frames]))
         return _cropped(record, rng)
 
     def _draw_frames(self, window: _Window, rng: np.random.Generator) -> FrameRecord:
-        times = _spread_times(window, self.num_frames, rng if self._augment else None)
-        short = int(rng.integers(190, 241))
+        return self._frames(window, _spread_times(window, self.num_frames, rng if self._augment else None))
+
+    def _frames(self, window: _Window, times: list[float]) -> FrameRecord:
         clip = window.clip
+        short = _SHORT_SIDES_PX[clip.index % len(_SHORT_SIDES_PX)]
         wide = clip.width_px >= clip.height_px
         size = {"height_px": short} if wide else {"width_px": short}
         frames = [clip.frame(t, **size) for t in times]
-        scale = np.float32(frames[0].shape[1] / clip.width_px)
-        points = clip.keypoints(times).transpose(1, 0, 2, 3) * scale
-        known = np.isfinite(points).all(-1, keepdims=True)
-        keypoints = np.concatenate([np.where(known, points, 0), known], -1).astype(np.float32)
-        return FrameRecord(np.stack(frames), self.world.labels.index(window.label), keypoints)
+        return FrameRecord(np.stack(frames), self.world.labels.index(window.label))
+
+
+class StillSamples(FrameSamples):
+    """Single frames with the label of their window, for the first part of the RGB net's training."""
+
+    num_frames = 1
+    per_clip = 3
+    apart = 48
+
+    def __getitem__(self, index: int) -> FrameRecord:
+        window, rng = self.window(index), self.rng(index)
+        record = self._frames(window, _shown(rng.uniform(window.start_s, window.end_s, 1), window.clip))
+        if not self._augment:
+            return record
+        return self._varied(replace(record, label=self._alike[window.label]), rng)
+
+    @cached_property
+    def _alike(self) -> dict[str, FloatArray]:
+        """Per label its probabilities: halves where a single frame shows one of two labels but not which."""
+        pairs = self.world.spec["pairs"]
+        rows = dict(zip(self.world.labels, np.eye(len(self.world.labels), dtype=np.float32), strict=True))
+        for one, other in (*pairs["limb_motion"], *pairs["sound"]):
+            rows[one] = rows[other] = (rows[one] + rows[other]) / 2
+        return rows
 
 
 class PoseSamples(WorldSamples):
@@ -211,7 +243,7 @@ class PictureSamples(WorldSamples):
 class PersonSamples(PictureSamples):
     """Single persons for the pose net, in boxes a little off the true ones."""
 
-    per_clip = 4
+    per_clip = 6
 
     def __init__(self, world: World, split: str, seed: int, size: int) -> None:
         super().__init__(world, split, seed, size)
@@ -237,9 +269,7 @@ def _cropped(record: FrameRecord, rng: np.random.Generator) -> FrameRecord:
     height, width = record.frames.shape[1:3]
     new = (rng.uniform(0.82, 1.0, 2) * (height, width)).astype(int)
     top, left = (int(rng.integers(0, free + 1)) for free in (height - new[0], width - new[1]))
-    keypoints = None if record.keypoints is None else record.keypoints - np.float32([left, top, 0])
-    frames = record.frames[:, top : top + new[0], left : left + new[1]]
-    return FrameRecord(frames, record.label, keypoints)
+    return replace(record, frames=record.frames[:, top : top + new[0], left : left + new[1]])
 
 
 def _spread_times(window: _Window, count: int, rng: np.random.Generator | None) -> list[float]:
@@ -265,9 +295,10 @@ def _shown(times: NDArray[np.float64], clip: Clip) -> list[float]:
 
 
 def _compressed(frame: Pixels, quality: int) -> Pixels:
-    done, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert done
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    # Colours are coded as if BGR were RGB, which spares turning them round twice and loses as much.
+    _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded: Pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+    return decoded
 
 
 def _badly_seen(
@@ -279,14 +310,15 @@ def _badly_seen(
         [np.ptp(p[s > 0][:, 1]) if (s > 0).any() else 1.0 for p, s in zip(points, scores, strict=True)]
     )
     # Errors in shares of the body: a steady one per joint, a fresh one per frame, now and then a miss.
-    steady = rng.normal(0, rng.uniform(0, 0.012), (persons, 1, joints, 2))
-    fresh = rng.normal(0, rng.uniform(0.002, 0.022), (persons, frames, joints, 2))
-    wild = (rng.uniform(size=(persons, frames, joints, 1)) < rng.uniform(0, 0.04)) * rng.normal(
+    spread = _JOINT_ERRORS[:, None] * rng.uniform(0.2, 1.2, (persons, 1, 1, 1))
+    steady = 0.9 * spread * rng.normal(0, 1, (persons, 1, joints, 2))
+    fresh = 0.35 * spread * rng.normal(0, 1, (persons, frames, joints, 2))
+    wild = (rng.uniform(size=(persons, frames, joints, 1)) < rng.uniform(0, 0.02)) * rng.normal(
         0, 0.15, (persons, frames, joints, 2)
     )
     seen = points + (steady + fresh + wild) * spans[:, None, None, None]
-    certainty = rng.uniform(0.35, 0.8, (persons, 1, joints)) + rng.normal(0, 0.1, (persons, frames, joints))
-    certainty = np.clip(certainty, 0.05, 1.0)
+    certainty = _JOINT_SCORES * rng.uniform(0.8, 1.2, (persons, 1, 1))
+    certainty = np.clip(certainty + rng.normal(0, 0.18, (persons, frames, joints)), 0.05, 1.3)
     weak = rng.uniform(size=(persons, frames, joints)) < rng.uniform(0, 0.1)
     scores = scores * np.where(weak, 0.15, certainty).astype(np.float32)
     # A detector misses a person for a few frames, or for good.
@@ -308,6 +340,7 @@ def _badly_seen(
 #: Samples of each kind of net.
 SAMPLES: dict[str, Callable[[World, str, int, int], Sequence[Any]]] = {
     "rgb": FrameSamples,  # type: ignore[dict-item]
+    "still": StillSamples,  # type: ignore[dict-item]
     "skeleton": PoseSamples,  # type: ignore[dict-item]
     "audio": SoundSamples,  # type: ignore[dict-item]
     "person": PictureSamples,  # type: ignore[dict-item]

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from phar.openmmlab import imports
@@ -61,8 +62,14 @@ class RecordDataset(Dataset[dict[str, Any]]):
         import random
 
         random.seed(self._seed * 1_000_003 + index)
+        record = self._samples[index]
         with imports.scope(self._scope):
-            return self._pipeline(self._convert(self._samples[index], index))
+            sample = self._pipeline(self._convert(record, index))
+        label = getattr(record, "label", None)
+        if isinstance(label, np.ndarray):
+            # The library's own packing would round probabilities to whole numbers.
+            sample["data_samples"].set_field(torch.from_numpy(label), "gt_label", dtype=torch.Tensor)
+        return sample
 
 
 class FastPoseTarget:
@@ -96,19 +103,15 @@ def _compose(steps: Sequence[dict[str, Any]], scope: str) -> Callable[[dict[str,
 
 def _frames(record: FrameRecord, index: int) -> dict[str, Any]:
     shape = record.frames.shape[1:3]
-    results: dict[str, Any] = {
+    return {
         "imgs": list(record.frames),
-        "label": record.label,
+        "label": 0 if isinstance(record.label, np.ndarray) else record.label,
         "modality": "RGB",
         "img_shape": shape,
         "original_shape": shape,
         "num_clips": 1,
         "clip_len": len(record.frames),
     }
-    if record.keypoints is not None:
-        results["keypoint"] = record.keypoints[..., :2].copy()
-        results["keypoint_score"] = record.keypoints[..., 2].copy()
-    return results
 
 
 def _poses(record: PoseRecord, index: int) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def _picture(record: PictureRecord, index: int) -> dict[str, Any]:
     boxes = record.boxes.reshape(-1, 4).astype(np.float32)
     return {
         # mmdet and mmpose read pictures as BGR.
-        "img": np.ascontiguousarray(record.frame[..., ::-1]),
+        "img": cv2.cvtColor(record.frame, cv2.COLOR_RGB2BGR),
         "img_id": index,
         "img_path": None,
         "img_shape": shape,
@@ -161,7 +164,7 @@ def _picture(record: PictureRecord, index: int) -> dict[str, Any]:
 def _person(record: PersonRecord, index: int) -> dict[str, Any]:
     shape = record.frame.shape[:2]
     return {
-        "img": np.ascontiguousarray(record.frame[..., ::-1]),
+        "img": cv2.cvtColor(record.frame, cv2.COLOR_RGB2BGR),
         "img_id": index,
         "id": index,
         "img_path": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +10,15 @@ import torch
 from safetensors.torch import save_file
 
 from phar.openmmlab import loading
-from phar.openmmlab.training.joints import PREFIX
 from phar.schema import ModelError, OutputError
+
+
+def latest_checkpoint(folder: Path) -> Path:
+    """Return the latest checkpoint of a training folder. Raises ModelError where there is none."""
+    latest = folder / "last_checkpoint"
+    if not latest.is_file():
+        raise ModelError(f"{folder} holds no checkpoint yet; train first, or wait for the first one")
+    return folder / Path(latest.read_text().strip()).name
 
 
 def export_weights(checkpoint: str | Path, out: str | Path, metadata: Mapping[str, str]) -> int:
@@ -21,22 +29,21 @@ def export_weights(checkpoint: str | Path, out: str | Path, metadata: Mapping[st
     """
     source, target = Path(checkpoint), Path(out)
     if source.is_dir():
-        latest = source / "last_checkpoint"
-        if not latest.is_file():
-            raise ModelError(f"{source} holds no checkpoint yet; train first, or wait for the first one")
-        source = source / Path(latest.read_text().strip()).name
+        source = latest_checkpoint(source)
     state = loading.load_checkpoint(source)["state_dict"]
     halves = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
         for name, tensor in state.items()
-        if not name.startswith((PREFIX, "data_preprocessor."))
+        if not name.startswith("data_preprocessor.")
     }
     if not all(bool(torch.isfinite(tensor).all()) for tensor in halves.values()):
         raise ModelError(f"checkpoint {source} holds weights beyond half precision; train it again")
     partial = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        save_file(halves, partial, metadata=dict(metadata))
+        # One entry only: several would be written in an order that changes from run to run.
+        save_file(halves, partial, metadata={"phar": json.dumps(dict(metadata), sort_keys=True)})
+        partial.chmod(0o644)
         partial.replace(target)
     except OSError as error:
         raise OutputError(f"weights cannot be written to {target}: {error}") from error

@@ -17,9 +17,8 @@ class FrameRecord:
 
     frames: NDArray[np.uint8]
     """(T, H, W, 3) RGB, already the frames the net is to see."""
-    label: int
-    keypoints: FloatArray | None = None
-    """(M, T, 17, 3) x, y in pixels of `frames` and 1 where the joint is known, 0 where it is not."""
+    label: int | FloatArray
+    """An index, or (C,) probabilities where the frames cannot tell labels apart."""
 
 
 @dataclass(frozen=True)

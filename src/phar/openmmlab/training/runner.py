@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch.utils.data import Sampler
 
-from phar.openmmlab import imports, loading
-from phar.openmmlab.training import joints
+from phar.openmmlab import imports, loading, stem
 from phar.openmmlab.training.datasets import CONVERSIONS, RecordDataset, Samples
+from phar.openmmlab.training.export import latest_checkpoint
 from phar.schema import ModelError
 
 #: Kinds of nets that can be trained.
@@ -63,9 +63,9 @@ def train(
     `train_samples` has one record for each sample that training will see: iterations times batch size of
     the config's `training` block. Log, metrics and checkpoints go to `work_dir`; with `resume` training
     goes on from its latest checkpoint and sees the samples it has not yet seen. `init_from` starts from
-    given weights. Intervals count iterations; 0 means four validations and 16 checkpoints. `max_minutes`
-    ends a run early with a checkpoint, to be resumed. The same seed, records and thread count give the
-    same weights. Raises ModelError.
+    what fits of a checkpoint or of a training folder's latest one. Intervals count iterations; 0 means four
+    validations and 16 checkpoints. `max_minutes` ends a run early with a checkpoint, to be resumed. The same
+    seed, records and thread count give the same weights. Raises ModelError.
     """
     if kind not in KINDS:
         raise ModelError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
@@ -97,8 +97,10 @@ def train(
             num_workers,
         )
         if init_from is not None and not resume:
-            state = loading.load_checkpoint(init_from)["state_dict"]
-            runner.model.load_state_dict(state, strict=False)
+            # The Runner would draw the weights anew when it starts.
+            runner._init_model_weights()
+            runner._init_model_weights = lambda: None
+            _start_from(runner.model, init_from)
         latest = work_dir / "last_checkpoint"
         if resume and latest.is_file():
             runner.load_checkpoint = _loads_safely(runner)
@@ -141,9 +143,14 @@ def _build(
         model["cls_head"]["num_classes"] = num_classes
         if num_classes < 5:
             model["cls_head"]["topk"] = (1,)
-    if plan.get("joints_weight"):
-        joints.register()
-        model |= {"type": "JointTrainedRecognizer", "joints_weight": plan["joints_weight"]}
+    net: Any = model
+    metric: Any = dict(_METRICS[kind])
+    if scope == "mmpose":
+        # MMPose's own hooks need torchvision, so its Runner looks names up in MMEngine alone.
+        from mmengine.registry import METRICS, MODELS
+
+        torch.manual_seed(seed)
+        net, metric, scope = MODELS.build(model), METRICS.build(metric), "mmengine"
     metainfo = {"classes": ("person",), "dataset_name": kind}
     batch_size = int(plan["batch_size"])
 
@@ -163,7 +170,7 @@ def _build(
     warmup = min(int(plan.get("warmup", 100)), max(1, iterations // 4))
     lr = float(plan["optimizer"]["lr"])
     return Runner(
-        model=model,
+        model=net,
         work_dir=str(work_dir),
         train_dataloader={**train_loader, "dataset": dataset, "sampler": _InOrder(dataset)},
         val_dataloader=loader(
@@ -171,7 +178,7 @@ def _build(
         ),
         train_cfg={"type": "RecordTrainLoop", "max_iters": iterations, "val_interval": val_interval},
         val_cfg={"type": "ValLoop"},
-        val_evaluator=[dict(_METRICS[kind])],
+        val_evaluator=[metric],
         optim_wrapper={
             "type": "OptimWrapper",
             "optimizer": dict(plan["optimizer"]),
@@ -219,6 +226,32 @@ def _build(
         default_scope=scope,
         experiment_name=f"{kind}_{work_dir.name}_{int(time.time())}",
     )
+
+
+def _start_from(model: Any, source: str | Path) -> None:
+    """Load what fits of a checkpoint, or of a training folder's latest one.
+
+    A net of clips that starts from one of single frames takes each frame for that one. Where the net has a
+    convolutional stem and the checkpoint's has not, its backbone becomes the stem.
+    """
+    path = Path(source)
+    if path.is_dir():
+        path = latest_checkpoint(path)
+    state = loading.load_checkpoint(path)["state_dict"]
+    wanted = model.state_dict()
+    if any(key.startswith(stem.PREFIX) for key in wanted.keys() - state.keys()):
+        state |= {
+            stem.PREFIX + key.removeprefix("backbone."): value
+            for key, value in state.items()
+            if key.startswith("backbone.")
+        }
+    time = "backbone.time_embed"
+    if time in state and time in wanted and state[time].shape[1] == 1:
+        state[time] = state[time].expand_as(wanted[time])
+    fitting = {k: v for k, v in state.items() if k in wanted and wanted[k].shape == v.shape}
+    if not fitting:
+        raise ModelError(f"checkpoint {path} shares no weights with the config's net; name another")
+    model.load_state_dict(fitting, strict=False)
 
 
 def _validation_pipeline(kind: str, loaded: Any) -> list[dict[str, Any]]:

@@ -1,0 +1,59 @@
+"""TimeSformer whose patches are embedded by convolutions.
+
+A transformer that starts from single pixels needs far more pictures than the rendered world gives in an
+hour. Here each frame first passes the leading stages of a convolutional backbone, whose weights may come from
+another net; every cell of the feature map is one patch. What follows is MMAction2's TimeSformer unchanged.
+
+Source: hybrid architecture of Dosovitskiy et al., An Image is Worth 16x16 Words, 2021, section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+#: Where the stem's weights are in a recognizer's state.
+PREFIX = "backbone.patch_embed.stem."
+
+
+class StemPatches(nn.Module):
+    """Frames to patch embeddings through a convolutional stem and a 1x1 projection."""
+
+    def __init__(self, stem: Mapping[str, Any], channels: int, embed_dims: int) -> None:
+        super().__init__()
+        # MMDet's backbones are built under its own name, whatever library's scope is set.
+        import mmdet.models  # noqa: F401
+        from mmdet.registry import MODELS
+
+        self.stem = MODELS.build({**stem, "_scope_": "mmdet"})
+        self.projection = nn.Conv2d(channels, embed_dims, 1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Frames (B, 3, T, H, W) -> embeddings (B * T, patches, embed_dims)."""
+        pictures = frames.transpose(1, 2).flatten(0, 1)
+        embedded: Tensor = self.projection(self.stem(pictures)[-1])
+        return embedded.flatten(2).transpose(1, 2)
+
+
+def register() -> None:
+    """Register `StemTimeSformer` with MMAction2, once."""
+    from mmaction.models.backbones import TimeSformer
+    from mmaction.registry import MODELS
+
+    if "StemTimeSformer" in MODELS.module_dict:
+        return
+
+    class StemTimeSformer(TimeSformer):
+        """TimeSformer with `StemPatches`; `patch_size` is the stem's stride, `stem_channels` its width."""
+
+        def __init__(self, stem: Mapping[str, Any], stem_channels: int, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.patch_embed = StemPatches(stem, stem_channels, self.embed_dims)
+
+        def init_weights(self, pretrained: str | None = None) -> None:
+            super().init_weights(pretrained)
+            self.patch_embed.stem.init_weights()
+
+    MODELS.register_module(module=StemTimeSformer)

@@ -1,0 +1,40 @@
+"""The list of bundled checkpoints: what each one is, where it came from and how good it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from phar.schema import OutputError
+
+_HEADER = (
+    "# The bundled checkpoints. `phar train MODEL --export` keeps all but `metrics`, which holds what\n"
+    "# `phar eval` printed on held-out seeds.\n"
+)
+
+
+def record_checkpoint(metafile: Path, name: str, facts: Mapping[str, Any]) -> None:
+    """Set what a metafile says of one model; what it says of others, and its `metrics`, stay.
+
+    `facts` must hold `checkpoint`, a path below the metafile's folder; size and SHA-256 are added.
+    Metrics of other weights than these are dropped. Raises OutputError.
+    """
+    try:
+        document = yaml.safe_load(metafile.read_text(encoding="utf-8")) if metafile.is_file() else None
+        models: dict[str, Any] = (document or {}).get("models", {})
+        content = (metafile.parent / str(facts["checkpoint"])).read_bytes()
+        entry = {**facts, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        before = models.get(name, {})
+        if before.get("sha256") == entry["sha256"]:
+            entry = {**before, **entry}
+        models[name] = entry
+        text = _HEADER + yaml.safe_dump({"models": models}, sort_keys=False, allow_unicode=True)
+        partial = metafile.with_name(f".{metafile.name}.part")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(metafile)
+    except OSError as error:
+        raise OutputError(f"{metafile} cannot be updated: {error}") from error
