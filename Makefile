@@ -8,10 +8,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-SAMPLE ?= samples/living_room
+SAMPLE ?= samples/six_scenes
 OUT ?= build/demo.json
 # In the order they are trained.
-MODELS := person pose rgb skeleton audio
+MODELS := person pose still rgb skeleton audio
 
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop

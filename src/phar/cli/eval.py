@@ -23,10 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seed of the held-out videos; those from 2000000 on are never trained on (default: %(default)s)",
     )
     parser.add_argument(
-        "--clips", type=int, default=195, help="short clips, of one label each (default: %(default)s)"
+        "--clips", type=int, default=26, help="short clips, of one label each (default: %(default)s)"
     )
     parser.add_argument(
-        "--videos", type=int, default=12, help="long videos of several labels (default: %(default)s)"
+        "--videos", type=int, default=22, help="long videos of several labels (default: %(default)s)"
     )
     parser.add_argument(
         "--person-frames",
