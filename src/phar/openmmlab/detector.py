@@ -88,7 +88,8 @@ class DetectorNet(nn.Module):
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Pictures (N, H, W, 3) uint8 RGB -> feature maps, or class scores and boxes of every level."""
-        x = frames.permute(0, 3, 1, 2).float()
+        # Laid out as mmdet does it: convolutions round differently on other layouts.
+        x = frames.permute(0, 3, 1, 2).float().contiguous()
         if self.flip:
             # mmdet reads pictures as BGR; a net that does not ask for RGB was trained on that.
             x = x.flip(1)

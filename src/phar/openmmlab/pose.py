@@ -93,7 +93,8 @@ class PoseNet(nn.Module):
 
     def forward(self, crops: Tensor) -> Any:
         """Crops (N, H, W, 3) uint8 RGB -> heat maps (N, K, h, w), or (N, K, W'), (N, K, H') SimCC vectors."""
-        x = crops.permute(0, 3, 1, 2).float()
+        # Laid out as mmpose does it: convolutions round differently on other layouts.
+        x = crops.permute(0, 3, 1, 2).float().contiguous()
         if self.flip:
             # mmpose reads pictures as BGR; a net that does not ask for RGB was trained on that.
             x = x.flip(1)

@@ -51,7 +51,8 @@ class RecognizerNet(nn.Module):
         if self.normalize:
             x = (x - self.mean) / self.std
         if pictures:
-            x = x.movedim(-1, 2 if self.stacked_2d else 1)
+            # Laid out as MMAction2 does it: convolutions round differently on other layouts.
+            x = x.movedim(-1, 2 if self.stacked_2d else 1).contiguous()
         inputs = x if self.stacked_2d else x[:, None]
         features, arguments = self.model.extract_feat(inputs, test_mode=True)
         if isinstance(self.model.cls_head, nn.Module):
