@@ -53,11 +53,10 @@ def test_frames_are_eight_pictures() -> None:
     assert record.frames.ndim == 4
 
 
-def test_a_clip_is_looked_at_twice_but_not_in_one_batch() -> None:
-    samples = FrameSamples(WORLD, "train", 0, 1000)
-    numbers = [samples.number(i) for i in range(128)]
-    assert sorted(numbers) == sorted([*range(64), *range(64)])
-    assert len(set(numbers[:32])) == 32
+def test_pictures_of_one_clip_follow_each_other_and_clips_do_not_repeat() -> None:
+    samples = PersonSamples(WORLD, "train", 0, 1000)
+    assert [samples.number(i) for i in range(13)] == [0] * 6 + [1] * 6 + [2]
+    assert [FrameSamples(WORLD, "train", 0, 1000).number(i) for i in range(4)] == [0, 1, 2, 3]
 
 
 def test_every_label_of_a_stream_has_its_share() -> None:

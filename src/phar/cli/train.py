@@ -11,7 +11,7 @@ from pathlib import Path
 
 from phar.schema import UsageError
 
-NAMES = ("person", "pose", "still", "rgb", "skeleton", "audio")
+NAMES = ("person", "pose", "rgb", "skeleton", "audio")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 A transformer that starts from single pixels needs far more pictures than the rendered world gives in an
 hour. Here each frame first passes the leading stages of a convolutional backbone, whose weights may come from
-another net; every cell of the feature map is one patch. What follows is MMAction2's TimeSformer unchanged.
+another net; 2x2 cells of the feature map are one patch. What follows is MMAction2's TimeSformer unchanged.
 
 Source: hybrid architecture of Dosovitskiy et al., An Image is Worth 16x16 Words, 2021, section 3.1.
 """
@@ -19,7 +19,7 @@ PREFIX = "backbone.patch_embed.stem."
 
 
 class StemPatches(nn.Module):
-    """Frames to patch embeddings through a convolutional stem and a 1x1 projection."""
+    """Frames to patch embeddings through a convolutional stem and a projection of 2x2 of its cells."""
 
     def __init__(self, stem: Mapping[str, Any], channels: int, embed_dims: int) -> None:
         super().__init__()
@@ -27,13 +27,19 @@ class StemPatches(nn.Module):
         import mmdet.models  # noqa: F401
         from mmdet.registry import MODELS
 
+        self.channels = channels
         self.stem = MODELS.build({**stem, "_scope_": "mmdet"})
-        self.projection = nn.Conv2d(channels, embed_dims, 1)
+        # Cells of the feature map are taken two by two, which keeps their order and quarters the tokens.
+        self.projection = nn.Conv2d(channels, embed_dims, 2, 2)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Frames (B, 3, T, H, W) -> embeddings (B * T, patches, embed_dims)."""
+        """Frames (B, 3, T, H, W), or the stem's features of them (B, channels, T, h, w).
+
+        Gives embeddings (B * T, patches, embed_dims).
+        """
         pictures = frames.transpose(1, 2).flatten(0, 1)
-        embedded: Tensor = self.projection(self.stem(pictures)[-1])
+        features = pictures if frames.shape[1] == self.channels else self.stem(pictures)[-1]
+        embedded: Tensor = self.projection(features)
         return embedded.flatten(2).transpose(1, 2)
 
 
@@ -46,7 +52,10 @@ def register() -> None:
         return
 
     class StemTimeSformer(TimeSformer):
-        """TimeSformer with `StemPatches`; `patch_size` is the stem's stride, `stem_channels` its width."""
+        """TimeSformer with `StemPatches`.
+
+        `patch_size` is twice the stem's stride, `stem_channels` its number of features.
+        """
 
         def __init__(self, stem: Mapping[str, Any], stem_channels: int, **kwargs: Any) -> None:
             super().__init__(**kwargs)

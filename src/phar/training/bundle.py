@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phar.openmmlab.training import export_weights, train
+from phar.openmmlab.training import FeatureSamples, Samples, compute_features, export_weights, train
 from phar.profile import RESOURCES
 from phar.schema import UsageError
 from phar.synth import load_world
@@ -21,30 +21,25 @@ class Model:
     """One net of the bundle."""
 
     kind: str
-    """What it is asked: a kind of `phar.openmmlab.training`."""
-    samples: str
-    """What it is shown: a key of `SAMPLES`."""
+    """What it is asked: a key of `SAMPLES`."""
     config: str
     """Its config, below the configs folder."""
-    checkpoint: str | None
-    """Its weights, below the checkpoints folder; None for a step on the way to another model."""
+    checkpoint: str
+    """Its weights, below the checkpoints folder."""
     labels: str | None
     """Which of the world's vocabularies it knows: "labels", "skeleton_labels", "audio_labels" or None."""
     starts_from: str | None = None
     """Model whose training folder, beside this one's, holds the weights to start from."""
 
 
-#: By the name `phar train` gives them, in the order they are trained. The pose net and RGB start
-#: from the detector's backbone, so that they have an eye for people.
+#: By the name `phar train` gives them, in the order they are trained. The detector's backbone
+#: goes on to the pose net and from there to RGB, so that each has an eye for people.
 MODELS: dict[str, Model] = {
-    "person": Model("person", "person", "person/rtmdet_demo.py", "demo/detector.safetensors", None),
-    "pose": Model("pose", "pose", "person/rtmpose_demo.py", "demo/pose.safetensors", None, "person"),
-    "still": Model("rgb", "still", "rgb/timesformer_demo_still.py", None, "labels", "person"),
-    "rgb": Model("rgb", "rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "still"),
-    "skeleton": Model(
-        "skeleton", "skeleton", "skeleton/posec3d_demo.py", "demo/skeleton.safetensors", "skeleton_labels"
-    ),
-    "audio": Model("audio", "audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
+    "person": Model("person", "person/rtmdet_demo.py", "demo/detector.safetensors", None),
+    "pose": Model("pose", "person/rtmpose_demo.py", "demo/pose.safetensors", None, "person"),
+    "rgb": Model("rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "pose"),
+    "skeleton": Model("skeleton", "skeleton/posec3d_demo.py", "demo/skeleton.safetensors", "skeleton_labels"),
+    "audio": Model("audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
 }
 #: Label files of the world's vocabularies.
 ANNOTATIONS = {
@@ -53,7 +48,7 @@ ANNOTATIONS = {
     "audio_labels": "annotations/demo/audio.txt",
 }
 #: Validation samples drawn during training.
-_NUM_VAL = 128
+_NUM_VAL = 256
 
 
 def train_model(
@@ -80,15 +75,37 @@ def train_model(
     plan = load_config(config)["training"]
     count = int(iterations or plan["iterations"])
     rendered = load_world(world)
-    build = SAMPLES[model.samples]
+    build = SAMPLES[model.kind]
     if init_from is None and model.starts_from:
         init_from = Path(out).parent / model.starts_from
     start = time.monotonic()
+    kind, num_looks = model.kind, count * int(plan["batch_size"])
+    train_set: Any
+    val_set: Any
+    if "clips" in plan and init_from is not None:
+        kind = "features"
+        train_set, val_set = (
+            FeatureSamples(folder, size, seed, shuffled=shuffled)
+            for folder, size, shuffled in (
+                (
+                    _features(config, init_from, build(rendered, "train", seed, plan["clips"]), out, "train"),
+                    num_looks,
+                    True,
+                ),
+                (
+                    _features(config, init_from, build(rendered, "val", seed, _NUM_VAL), out, "val"),
+                    _NUM_VAL,
+                    False,
+                ),
+            )
+        )
+    else:
+        train_set, val_set = build(rendered, "train", seed, num_looks), build(rendered, "val", seed, _NUM_VAL)
     metrics = train(
-        model.kind,
+        kind,
         config,
-        build(rendered, "train", seed, count * int(plan["batch_size"])),
-        build(rendered, "val", seed, _NUM_VAL),
+        train_set,
+        val_set,
         out,
         seed=seed,
         num_classes=len(getattr(rendered, model.labels)) if model.labels else None,
@@ -110,12 +127,16 @@ def train_model(
     return result
 
 
+def _features(config: Path, source: str | Path, samples: Samples, out: str | Path, split: str) -> Path:
+    folder = Path(out) / "features" / split
+    compute_features(config, source, samples, folder, seed=0)
+    return folder
+
+
 def export(name: str, trained: str | Path, out: str | Path | None = None) -> Path:
     """Write the latest weights of a training folder as the bundled checkpoint, or to `out`."""
     model = _model(name)
-    if out is None and model.checkpoint is None:
-        raise UsageError(f"model {name!r} is a step on the way and is not exported; leave --export out")
-    target = Path(out) if out is not None else RESOURCES / "checkpoints" / str(model.checkpoint)
+    target = RESOURCES / "checkpoints" / model.checkpoint if out is None else Path(out)
     export_weights(trained, target, {"model": name, "config": model.config, "licence": "Apache-2.0"})
     if out is None:
         record_checkpoint(

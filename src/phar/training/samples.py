@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import cv2
@@ -114,22 +113,10 @@ class FrameSamples(WorldSamples):
     """Clips of frames for the RGB net."""
 
     num_frames = 8
-    per_clip = 2
-    apart = 32
-
-    def __init__(self, world: World, split: str, seed: int, size: int) -> None:
-        super().__init__(world, split, seed, size)
-        self._drawn: OrderedDict[int, FrameRecord] = OrderedDict()
-        if split != "train":
-            self.per_clip = self.apart = 1
 
     def __getitem__(self, index: int) -> FrameRecord:
-        number, rng = self.number(index), self.rng(index)
-        if number not in self._drawn:
-            while len(self._drawn) > self.apart:
-                self._drawn.popitem(last=False)
-            self._drawn[number] = self._draw_frames(self._draw(number), self.rng(number))
-        record = self._drawn[number]
+        rng = self.rng(index)
+        record = self._draw_frames(self.window(index), rng)
         return self._varied(record, rng) if self._augment else record
 
     def _varied(self, record: FrameRecord, rng: np.random.Generator) -> FrameRecord:
@@ -140,39 +127,13 @@ class FrameSamples(WorldSamples):
         return _cropped(record, rng)
 
     def _draw_frames(self, window: _Window, rng: np.random.Generator) -> FrameRecord:
-        return self._frames(window, _spread_times(window, self.num_frames, rng if self._augment else None))
-
-    def _frames(self, window: _Window, times: list[float]) -> FrameRecord:
+        times = _spread_times(window, self.num_frames, rng if self._augment else None)
         clip = window.clip
         short = _SHORT_SIDES_PX[clip.index % len(_SHORT_SIDES_PX)]
         wide = clip.width_px >= clip.height_px
         size = {"height_px": short} if wide else {"width_px": short}
         frames = [clip.frame(t, **size) for t in times]
         return FrameRecord(np.stack(frames), self.world.labels.index(window.label))
-
-
-class StillSamples(FrameSamples):
-    """Single frames with the label of their window, for the first part of the RGB net's training."""
-
-    num_frames = 1
-    per_clip = 3
-    apart = 48
-
-    def __getitem__(self, index: int) -> FrameRecord:
-        window, rng = self.window(index), self.rng(index)
-        record = self._frames(window, _shown(rng.uniform(window.start_s, window.end_s, 1), window.clip))
-        if not self._augment:
-            return record
-        return self._varied(replace(record, label=self._alike[window.label]), rng)
-
-    @cached_property
-    def _alike(self) -> dict[str, FloatArray]:
-        """Per label its probabilities: halves where a single frame shows one of two labels but not which."""
-        pairs = self.world.spec["pairs"]
-        rows = dict(zip(self.world.labels, np.eye(len(self.world.labels), dtype=np.float32), strict=True))
-        for one, other in (*pairs["limb_motion"], *pairs["sound"]):
-            rows[one] = rows[other] = (rows[one] + rows[other]) / 2
-        return rows
 
 
 class PoseSamples(WorldSamples):
@@ -340,7 +301,6 @@ def _badly_seen(
 #: Samples of each kind of net.
 SAMPLES: dict[str, Callable[[World, str, int, int], Sequence[Any]]] = {
     "rgb": FrameSamples,  # type: ignore[dict-item]
-    "still": StillSamples,  # type: ignore[dict-item]
     "skeleton": PoseSamples,  # type: ignore[dict-item]
     "audio": SoundSamples,  # type: ignore[dict-item]
     "person": PictureSamples,  # type: ignore[dict-item]

@@ -1,7 +1,10 @@
 """Training of every kind of net through MMEngine's Runner, from plain numpy records."""
 
+from phar.openmmlab.training.datasets import Samples
 from phar.openmmlab.training.export import export_weights
+from phar.openmmlab.training.features import FeatureSamples, compute_features
 from phar.openmmlab.training.records import (
+    FeatureRecord,
     FrameRecord,
     PersonRecord,
     PictureRecord,
@@ -12,11 +15,15 @@ from phar.openmmlab.training.runner import KINDS, train
 
 __all__ = [
     "KINDS",
+    "FeatureRecord",
+    "FeatureSamples",
     "FrameRecord",
     "PersonRecord",
     "PictureRecord",
     "PoseRecord",
+    "Samples",
     "SoundRecord",
+    "compute_features",
     "export_weights",
     "train",
 ]

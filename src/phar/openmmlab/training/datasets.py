@@ -12,7 +12,14 @@ from torch.utils.data import Dataset
 
 from phar.openmmlab import imports
 from phar.openmmlab.clips.poses import joint_heatmaps
-from phar.openmmlab.training.records import FrameRecord, PersonRecord, PictureRecord, PoseRecord, SoundRecord
+from phar.openmmlab.training.records import (
+    FeatureRecord,
+    FrameRecord,
+    PersonRecord,
+    PictureRecord,
+    PoseRecord,
+    SoundRecord,
+)
 from phar.schema import COCO_KEYPOINTS
 
 #: COCO's joints with left and right exchanged.
@@ -62,14 +69,8 @@ class RecordDataset(Dataset[dict[str, Any]]):
         import random
 
         random.seed(self._seed * 1_000_003 + index)
-        record = self._samples[index]
         with imports.scope(self._scope):
-            sample = self._pipeline(self._convert(record, index))
-        label = getattr(record, "label", None)
-        if isinstance(label, np.ndarray):
-            # The library's own packing would round probabilities to whole numbers.
-            sample["data_samples"].set_field(torch.from_numpy(label), "gt_label", dtype=torch.Tensor)
-        return sample
+            return self._pipeline(self._convert(self._samples[index], index))
 
 
 class FastPoseTarget:
@@ -105,13 +106,20 @@ def _frames(record: FrameRecord, index: int) -> dict[str, Any]:
     shape = record.frames.shape[1:3]
     return {
         "imgs": list(record.frames),
-        "label": 0 if isinstance(record.label, np.ndarray) else record.label,
+        "label": record.label,
         "modality": "RGB",
         "img_shape": shape,
         "original_shape": shape,
         "num_clips": 1,
         "clip_len": len(record.frames),
     }
+
+
+def _features(record: FeatureRecord, index: int) -> dict[str, Any]:
+    from mmaction.structures import ActionDataSample
+
+    inputs = torch.from_numpy(record.features)[None]
+    return {"inputs": inputs, "data_samples": ActionDataSample().set_gt_label(record.label)}
 
 
 def _poses(record: PoseRecord, index: int) -> dict[str, Any]:
@@ -184,6 +192,7 @@ def _person(record: PersonRecord, index: int) -> dict[str, Any]:
 #: Per kind of net: how a record becomes the libraries' dictionary, and whose transforms follow.
 CONVERSIONS: dict[str, tuple[Callable[[Any, int], dict[str, Any]], str]] = {
     "rgb": (_frames, "mmaction"),
+    "features": (_features, "mmaction"),
     "skeleton": (_poses, "mmaction"),
     "audio": (_sound, "mmaction"),
     "person": (_picture, "mmdet"),

@@ -17,8 +17,16 @@ class FrameRecord:
 
     frames: NDArray[np.uint8]
     """(T, H, W, 3) RGB, already the frames the net is to see."""
-    label: int | FloatArray
-    """An index, or (C,) probabilities where the frames cannot tell labels apart."""
+    label: int
+
+
+@dataclass(frozen=True)
+class FeatureRecord:
+    """A clip of stem features and its action."""
+
+    features: FloatArray
+    """(C, T, h, w)."""
+    label: int
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch.utils.data import Sampler
 
-from phar.openmmlab import imports, loading, stem
+from phar.openmmlab import imports, loading
 from phar.openmmlab.training.datasets import CONVERSIONS, RecordDataset, Samples
-from phar.openmmlab.training.export import latest_checkpoint
+from phar.openmmlab.training.weights import start_from
 from phar.schema import ModelError
 
 #: Kinds of nets that can be trained.
@@ -22,6 +22,7 @@ KINDS = tuple(CONVERSIONS)
 _METRICS: Mapping[str, Mapping[str, Any]] = {
     "rgb": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
     "skeleton": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
+    "features": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
     "audio": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
     "person": {"type": "mmdet.CocoMetric", "ann_file": None, "metric": "bbox", "classwise": False},
     "pose": {"type": "mmpose.PCKAccuracy", "thr": 0.1, "norm_item": "bbox"},
@@ -100,7 +101,7 @@ def train(
             # The Runner would draw the weights anew when it starts.
             runner._init_model_weights()
             runner._init_model_weights = lambda: None
-            _start_from(runner.model, init_from)
+            start_from(runner.model, init_from)
         latest = work_dir / "last_checkpoint"
         if resume and latest.is_file():
             runner.load_checkpoint = _loads_safely(runner)
@@ -143,6 +144,9 @@ def _build(
         model["cls_head"]["num_classes"] = num_classes
         if num_classes < 5:
             model["cls_head"]["topk"] = (1,)
+    if kind == "features":
+        # They are past the stem, so there are no colours to normalise.
+        model["data_preprocessor"] = {"type": "ActionDataPreprocessor", "format_shape": "NCTHW"}
     net: Any = model
     metric: Any = dict(_METRICS[kind])
     if scope == "mmpose":
@@ -164,8 +168,9 @@ def _build(
             "collate_fn": {"type": "pseudo_collate"},
         }
 
-    validating = _validation_pipeline(kind, loaded)
-    train_loader = loader(train_samples, loaded["train_pipeline"], num_workers, None, seed)
+    training = [] if kind == "features" else loaded["train_pipeline"]
+    validating = [] if kind == "features" else _validation_pipeline(kind, loaded)
+    train_loader = loader(train_samples, training, num_workers, None, seed)
     dataset = train_loader.pop("dataset")
     warmup = min(int(plan.get("warmup", 100)), max(1, iterations // 4))
     lr = float(plan["optimizer"]["lr"])
@@ -226,32 +231,6 @@ def _build(
         default_scope=scope,
         experiment_name=f"{kind}_{work_dir.name}_{int(time.time())}",
     )
-
-
-def _start_from(model: Any, source: str | Path) -> None:
-    """Load what fits of a checkpoint, or of a training folder's latest one.
-
-    A net of clips that starts from one of single frames takes each frame for that one. Where the net has a
-    convolutional stem and the checkpoint's has not, its backbone becomes the stem.
-    """
-    path = Path(source)
-    if path.is_dir():
-        path = latest_checkpoint(path)
-    state = loading.load_checkpoint(path)["state_dict"]
-    wanted = model.state_dict()
-    if any(key.startswith(stem.PREFIX) for key in wanted.keys() - state.keys()):
-        state |= {
-            stem.PREFIX + key.removeprefix("backbone."): value
-            for key, value in state.items()
-            if key.startswith("backbone.")
-        }
-    time = "backbone.time_embed"
-    if time in state and time in wanted and state[time].shape[1] == 1:
-        state[time] = state[time].expand_as(wanted[time])
-    fitting = {k: v for k, v in state.items() if k in wanted and wanted[k].shape == v.shape}
-    if not fitting:
-        raise ModelError(f"checkpoint {path} shares no weights with the config's net; name another")
-    model.load_state_dict(fitting, strict=False)
 
 
 def _validation_pipeline(kind: str, loaded: Any) -> list[dict[str, Any]]:
