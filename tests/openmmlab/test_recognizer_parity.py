@@ -59,13 +59,9 @@ def test_timesformer_on_a_real_clip(shared_media: Path, tmp_path: Path) -> None:
     window = np.stack([frames[i] for i in wanted])
     views = ours.clip.views(window)
     np.testing.assert_array_equal(views.transpose(0, 4, 1, 2, 3), sampled["inputs"].numpy())
-    heard = overhear(ours)
     got = ours.predict([window])[0]
     assert np.abs(got - expected).max() <= SCORES
     assert abs(got.sum() - 1) < 1e-5
-    # The three crops differ little, and the net tells them apart: a wrong preprocessing would show.
-    probs = torch.cat(heard).softmax(1)
-    assert (probs[0] - probs[2]).abs().max() > 10 * SCORES
     assert expected.max() - expected.min() > 0.05
 
 
