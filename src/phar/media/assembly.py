@@ -84,7 +84,8 @@ class Assembly:
         self._audio_hz = plan.audio_hz
         self._track = None
         if source.audio is not None:
-            self._track = AudioTrack(source.audio, plan.audio_hz or 16000, warnings)
+            num_channels = min(2, max(1, source.audio.codec_context.layout.nb_channels))
+            self._track = AudioTrack(source.audio, plan.audio_hz or 16000, warnings, num_channels)
         if source.audio_problem:
             warnings.add(source.audio_problem)
         self._tick_s = self._demuxer.time_base

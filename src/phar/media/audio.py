@@ -1,4 +1,4 @@
-"""Sound on the video's clock: decoded, mixed to mono, resampled, placed by its own timestamps."""
+"""Sound on the video's clock: decoded, resampled, placed by its own timestamps."""
 
 from __future__ import annotations
 
@@ -25,14 +25,11 @@ _FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63, "f4": 1
 class AudioTrack:
     """Float32 samples at one rate, addressed by sample number on the stream's clock.
 
-    Mono by default: all channels count equally in the mix. With two channels,
-    stereo stays as it is and anything else is its mono mix twice. Gaps between
-    the decoded stretches read as zeros.
+    A track with as many channels as asked for stays as it is; of any other each channel is the mix, in
+    which all count equally. Gaps between the decoded stretches read as zeros.
     """
 
-    def __init__(
-        self, stream: av.AudioStream, rate_hz: int, warnings: Warnings, num_channels: int = 1
-    ) -> None:
+    def __init__(self, stream: av.AudioStream, rate_hz: int, warnings: Warnings, num_channels: int) -> None:
         self._stream = stream
         self._rate_hz = rate_hz
         self._num_channels = num_channels
@@ -75,13 +72,13 @@ class AudioTrack:
         self._expected_s = None
 
     def read(self, start: int, end: int) -> NDArray[np.float32]:
-        """Samples [start, end), (n,) or (n, 2); what was not decoded is zero."""
+        """Samples [start, end), (n, channels); what was not decoded is zero."""
         samples = np.zeros((end - start, self._num_channels), np.float32)
         for first, chunk in self._chunks:
             low, high = max(first, start), min(first + len(chunk), end)
             if low < high:
                 samples[low - start : high - start] = chunk[low - first : high - first]
-        return samples[:, 0] if self._num_channels == 1 else samples
+        return samples
 
     def forget(self, before: int) -> None:
         """Drop samples that no later window needs."""

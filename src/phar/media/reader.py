@@ -36,8 +36,9 @@ class WindowMedia:
     """The wanted frames by index into `frame_times_s`. Where a frame could not be decoded,
     the nearest one that could; its `time_s` tells."""
     audio: NDArray[np.float32] | None
-    """(samples,) mono in [-1, 1] at the rate asked for, zero where there is no sound; None if
-    no sound was asked for or none can be decoded."""
+    """(samples, channels) in [-1, 1] at the rate asked for, zero where there is no sound; None if
+    no sound was asked for or none can be decoded. Mono has one channel, all else two, for loudness
+    is a matter of every channel; of more than two both hold the mix."""
 
     @property
     def num_frames(self) -> int:

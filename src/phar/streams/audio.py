@@ -38,7 +38,7 @@ class AudioStream:
         reasons = [self._silence(chunk, i) for i in range(len(chunk.media))]
         heard = [i for i, reason in enumerate(reasons) if reason is None]
         with self._clock.stage("audio_features"):
-            features = log_mel_batch([chunk.media[i].audio for i in heard]) if heard else []
+            features = log_mel_batch([chunk.media[i].audio.mean(axis=1) for i in heard]) if heard else []
         with self._clock.stage("audio"):
             probs = self.recognizer.predict(features) if heard else []
         spoken = dict(zip(heard, probs, strict=True))
