@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SAMPLE ?= samples/six_scenes
 OUT ?= build/demo.json
 # In the order they are trained.
-MODELS := person pose rgb skeleton audio
+MODELS := person pose stem rgb skeleton audio
 
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop

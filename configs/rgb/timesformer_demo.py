@@ -1,27 +1,22 @@
 # TimeSformer with divided space-time attention in reduced width: 8 frames spread over the window, 192x128. Patches
-# are embedded by the bundled pose net's backbone, which stays as it is.
+# are embedded by a stem that has learnt joints, places and postures (stem_demo.py) and stays as it is.
 model = dict(
     type='Recognizer3D',
     backbone=dict(
         type='StemTimeSformer',
         stem=dict(
-            type='CSPNeXt',
-            arch='P5',
-            arch_ovewrite=[
-                [64, 128, 3, True, False],
-                [128, 256, 6, True, False],
-                [256, 512, 6, True, False],
-            ],
-            expand_ratio=0.5,
-            deepen_factor=0.167,
-            widen_factor=0.25,
-            use_depthwise=True,
-            out_indices=(3, ),
+            type='ResNet',
+            depth=18,
+            base_channels=32,
+            stem_channels=32,
+            num_stages=3,
+            strides=(1, 2, 2),
+            dilations=(1, 1, 1),
+            out_indices=(2, ),
             frozen_stages=3,
-            channel_attention=True,
             norm_cfg=dict(type='BN'),
             norm_eval=True,
-            act_cfg=dict(type='SiLU', inplace=True)),
+            style='pytorch'),
         stem_channels=128,
         num_frames=8,
         img_size=(128, 192),

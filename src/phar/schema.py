@@ -52,6 +52,11 @@ COCO_KEYPOINTS = (
     "left_ankle",
     "right_ankle",
 )
+#: Where each joint is once left and right are exchanged.
+COCO_MIRRORED = tuple(
+    COCO_KEYPOINTS.index(name.replace("left", "?").replace("right", "left").replace("?", "right"))
+    for name in COCO_KEYPOINTS
+)
 
 
 class PharError(Exception):

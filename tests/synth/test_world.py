@@ -125,3 +125,17 @@ def test_windows_take_the_label_that_covers_most(world):
     assert purity == pytest.approx(5 / 7)
     assert video.window_label(1.0, 8.0) == (video.segments[0].label, 1.0)
     assert video.truth(cut + 0.01).label == video.segments[1].label
+
+
+def test_postures_join_what_only_tempo_or_sound_tells_apart(world):
+    assert world.postures == (
+        ("march", "jog"),
+        ("wave", "stretch"),
+        ("box",),
+        ("row",),
+        ("paint",),
+        ("wipe",),
+        ("knock", "ring"),
+        ("sing", "talk"),
+        ("none",),
+    )

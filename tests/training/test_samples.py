@@ -14,6 +14,7 @@ from phar.training.samples import (
     PersonSamples,
     PictureSamples,
     PoseSamples,
+    SceneSamples,
     SoundSamples,
 )
 
@@ -95,3 +96,33 @@ def test_pictures_may_be_empty() -> None:
     empty = WORLD.clip(0, 0, "none", "empty")
     samples._open[0] = replace(samples.window(0), clip=empty)
     assert samples[0].boxes.shape == (0, 4)
+
+
+def test_a_scene_s_joints_and_places_lie_where_the_picture_shows_them() -> None:
+    # The validation split changes nothing about the picture, so the clip's own truth is the measure.
+    samples = SceneSamples(WORLD, "val", 0, 400)
+    found = set()
+    for index in range(40):
+        record = samples[index]
+        clip = samples.window(index).clip
+        assert record.frame.shape == (128, 192, 3)
+        assert clip.segments
+        if clip.kind == "clip":
+            assert clip.label in WORLD.postures[record.label]
+        found |= {("wall", "window", "door", "microphone")[kind] for kind in record.place_kinds}
+        assert record.joints.shape[1:] == (17, 2)
+        assert record.place_boxes.shape == (len(record.place_kinds), 4)
+        assert (record.place_boxes[:, 2:] > record.place_boxes[:, :2]).all()
+    assert len(found) >= 3
+
+
+def test_a_wall_is_where_the_picture_changes_with_it() -> None:
+    clip = WORLD.clip(77, 0, label="paint")
+    ((kind, box),) = clip.places(3.0)[:1]
+    assert kind == "wall"
+    bare = WORLD.clip(77, 0, label="box")
+    changed = np.abs(clip.frame(3.0).astype(int) - bare.frame(3.0)).sum(-1) > 30
+    rows, columns = np.nonzero(changed)
+    inside = (columns >= box[0] - 2) & (columns <= box[2] + 2) & (rows >= box[1] - 2) & (rows <= box[3] + 2)
+    area = max(1.0, float((box[2] - box[0]) * (box[3] - box[1])))
+    assert inside.sum() / area > 0.5

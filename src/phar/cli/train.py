@@ -7,11 +7,12 @@ Logs, validation metrics and checkpoints go to --out; --resume goes on from the 
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from phar.schema import UsageError
 
-NAMES = ("person", "pose", "rgb", "skeleton", "audio")
+NAMES = ("person", "pose", "stem", "rgb", "skeleton", "audio")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,10 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise UsageError(f"--{name} {value:g} is not positive; leave it out for the default")
-    from phar.training import export, train_model
+    from phar.training import MODELS, export, train_model
+
+    # Training tells how it goes, on the terminal and in its folder.
+    logging.disable(logging.NOTSET)
 
     if args.threads is not None:
         import torch
@@ -62,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
         )
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in result["validation"].items())
         print(f"{args.model}: {result['wall_s']} s; validation: {metrics or 'none yet'}")
-    if args.export or args.export_only:
+    if (args.export or args.export_only) and MODELS[args.model].checkpoint is None:
+        print(f"{args.model}: a step towards another net; there is nothing to ship")
+    elif args.export or args.export_only:
         path = export(args.model, out)
         print(f"{args.model}: wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

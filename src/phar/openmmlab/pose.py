@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from phar.openmmlab import imports, loading
 from phar.openmmlab.backends import make_net
-from phar.schema import COCO_KEYPOINTS, FloatArray, ModelError
+from phar.schema import COCO_KEYPOINTS, COCO_MIRRORED, FloatArray, ModelError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 _BATCH_CROPS = 32
 
 _KNOWN_STEPS = frozenset({"LoadImage", "GetBBoxCenterScale", "TopdownAffine", "PackPoseInputs"})
-
-#: COCO's joints with left and right exchanged.
-_MIRRORED = [
-    COCO_KEYPOINTS.index(name.replace("left", "?").replace("right", "left").replace("?", "right"))
-    for name in COCO_KEYPOINTS
-]
 
 
 @dataclass(frozen=True)
@@ -193,7 +187,7 @@ class PoseEstimator:
 
     def _average(self, outputs: Sequence[Tensor], mirrored: Sequence[Tensor]) -> Sequence[Tensor]:
         if len(outputs) == 2:
-            back = [mirrored[0].flip(-1)[:, _MIRRORED], mirrored[1][:, _MIRRORED]]
+            back = [mirrored[0].flip(-1)[:, COCO_MIRRORED], mirrored[1][:, COCO_MIRRORED]]
         else:
             from mmpose.models.utils.tta import flip_heatmaps
 
@@ -202,7 +196,7 @@ class PoseEstimator:
                 flip_heatmaps(
                     mirrored[0],
                     flip_mode=test_cfg.get("flip_mode", "heatmap"),
-                    flip_indices=_MIRRORED,
+                    flip_indices=list(COCO_MIRRORED),
                     shift_heatmap=test_cfg.get("shift_heatmap", False),
                 )
             ]

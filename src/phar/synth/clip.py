@@ -19,7 +19,7 @@ from phar.synth.canvas import Canvas, Pixels, View
 from phar.synth.drawing import PARTS_OF_JOINT, draw_person
 from phar.synth.figure import HEAD, HEAD_RADIUS, joints
 from phar.synth.motion import MOTIONS, Array
-from phar.synth.props import draw_place_behind, draw_place_front, draw_tool, draw_trail
+from phar.synth.props import draw_place_behind, draw_place_front, draw_tool, draw_trail, place_box
 from phar.synth.scene import Person, Scene, Shot, build_scene, build_sound
 
 if TYPE_CHECKING:
@@ -311,6 +311,17 @@ class Clip:
                 visible = False
             points[joint, 2] = 2 if visible else 1
         return np.array([x, y, x + w, y + h], float), points
+
+    def places(self, t_s: float) -> list[tuple[str, FloatArray]]:
+        """What actions happen at, the label's own first: kind, and box (4,) in source pixels."""
+        number, t = self._at(t_s)
+        scene = self.scene(number)
+        posed = self._posed(scene, scene.shot(t), t) if scene.screen is None else []
+        return [
+            (person.place.kind, place_box(person.place, view).astype(np.float32))
+            for person, view, _, _ in posed
+            if person.place is not None
+        ]
 
     def window_label(self, start_s: float, end_s: float) -> tuple[str, float]:
         """The label that covers most of [start_s, end_s) and its share of it (`purity`)."""

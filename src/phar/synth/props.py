@@ -33,6 +33,24 @@ class Place:
         return cls(kind, side, colours, int(rng.integers(4)))
 
 
+#: Kinds of places.
+PLACES = ("wall", "window", "door", "microphone")
+#: What each covers beside its actor, body heights: x, y and how far in front of the body's middle.
+_EXTENTS = {
+    "wall": ((0.02, 0.62), (0.46, 1.22), _SURFACE_Z),
+    "window": ((0.02, 0.62), (0.46, 1.22), _SURFACE_Z),
+    "door": ((0.20, 0.70), (0.0, 1.22), _SURFACE_Z),
+    "microphone": ((-0.03, 0.12), (0.0, 0.87), 0.3),
+}
+
+
+def place_box(place: Place, view: View) -> Array:
+    """(4,) x1, y1, x2, y2 in pixels of what a place covers, in the picture or not."""
+    x, y, z = _EXTENTS[place.kind]
+    corners = _quad(view, float(SIDES[place.side]), x, y, z)
+    return np.concatenate([corners.min(0), corners.max(0)])
+
+
 def _quad(view: View, side: float, x: tuple[float, float], y: tuple[float, float], z: float) -> Array:
     corners = [(side * x[0], y[0], z), (side * x[1], y[0], z), (side * x[1], y[1], z), (side * x[0], y[1], z)]
     px: Array = view.project(np.array(corners))[0]

@@ -41,6 +41,16 @@ class World:
         self.audio_labels: tuple[str, ...] = tuple(self.spec["audio_labels"])
         self._vignettes: dict[tuple[int, int], FloatArray] = {}
 
+    @cached_property
+    def postures(self) -> tuple[tuple[str, ...], ...]:
+        """The labels in groups that no single picture tells apart: same motion, phase and place."""
+        groups: dict[Any, list[str]] = {}
+        for label in self.labels:
+            action = self.spec["actions"].get(label)
+            key = action and (action["motion"], action["offset_cycles"], action.get("place"))
+            groups.setdefault(key, []).append(label)
+        return tuple(tuple(group) for group in groups.values())
+
     def seeds(self, split: str) -> range:
         """All seeds of train, val or test."""
         if split not in self.spec["seeds"]:

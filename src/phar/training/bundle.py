@@ -24,20 +24,22 @@ class Model:
     """What it is asked: a key of `SAMPLES`."""
     config: str
     """Its config, below the configs folder."""
-    checkpoint: str
-    """Its weights, below the checkpoints folder."""
+    checkpoint: str | None
+    """Its weights, below the checkpoints folder; None for a step whose weights another net takes over."""
     labels: str | None
-    """Which of the world's vocabularies it knows: "labels", "skeleton_labels", "audio_labels" or None."""
+    """Which of the world's vocabularies it knows: "labels", "skeleton_labels", "audio_labels", "postures" or
+    None."""
     starts_from: str | None = None
     """Model whose training folder, beside this one's, holds the weights to start from."""
 
 
-#: By the name `phar train` gives them, in the order they are trained. The detector's backbone
-#: goes on to the pose net and from there to RGB, so that each has an eye for people.
+#: By the name `phar train` gives them, in the order they are trained. The detector's backbone goes on to the
+#: pose net, the stem to RGB.
 MODELS: dict[str, Model] = {
     "person": Model("person", "person/rtmdet_demo.py", "demo/detector.safetensors", None),
     "pose": Model("pose", "person/rtmpose_demo.py", "demo/pose.safetensors", None, "person"),
-    "rgb": Model("rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "pose"),
+    "stem": Model("scene", "rgb/stem_demo.py", None, "postures"),
+    "rgb": Model("rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "stem"),
     "skeleton": Model("skeleton", "skeleton/posec3d_demo.py", "demo/skeleton.safetensors", "skeleton_labels"),
     "audio": Model("audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
 }
@@ -134,8 +136,13 @@ def _features(config: Path, source: str | Path, samples: Samples, out: str | Pat
 
 
 def export(name: str, trained: str | Path, out: str | Path | None = None) -> Path:
-    """Write the latest weights of a training folder as the bundled checkpoint, or to `out`."""
+    """Write the latest weights of a training folder as the bundled checkpoint, or to `out`.
+
+    Raises UsageError for a step that is not shipped, ModelError, OutputError.
+    """
     model = _model(name)
+    if model.checkpoint is None and out is None:
+        raise UsageError(f"model {name!r} is a step towards another and not shipped; give a file to write")
     target = RESOURCES / "checkpoints" / model.checkpoint if out is None else Path(out)
     export_weights(trained, target, {"model": name, "config": model.config, "licence": "Apache-2.0"})
     if out is None:

@@ -17,10 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phar.openmmlab.clips import PoseClip
-from phar.openmmlab.training import FrameRecord, PersonRecord, PictureRecord, PoseRecord, SoundRecord
-from phar.schema import FloatArray
+from phar.openmmlab.training import (
+    FrameRecord,
+    PersonRecord,
+    PictureRecord,
+    PoseRecord,
+    SceneRecord,
+    SoundRecord,
+)
+from phar.schema import COCO_MIRRORED, FloatArray
 from phar.streams.features import SAMPLE_RATE_HZ, log_mel
-from phar.synth import Clip, World
+from phar.synth import PLACES, Clip, World
 
 WINDOW_S = 7.0
 #: Persons a picture of the world may hold.
@@ -124,16 +131,55 @@ class FrameSamples(WorldSamples):
         if rng.uniform() < 0.4:
             quality = int(rng.integers(25, 90))
             record = replace(record, frames=np.stack([_compressed(f, quality) for f in record.frames]))
-        return _cropped(record, rng)
+        frames, _ = _part(_tinted(record.frames, rng), rng)
+        return replace(record, frames=frames)
 
     def _draw_frames(self, window: _Window, rng: np.random.Generator) -> FrameRecord:
         times = _spread_times(window, self.num_frames, rng if self._augment else None)
         clip = window.clip
-        short = _SHORT_SIDES_PX[clip.index % len(_SHORT_SIDES_PX)]
-        wide = clip.width_px >= clip.height_px
-        size = {"height_px": short} if wide else {"width_px": short}
-        frames = [clip.frame(t, **size) for t in times]
+        frames = [clip.frame(t, **_drawn_size(clip)) for t in times]
         return FrameRecord(np.stack(frames), self.world.labels.index(window.label))
+
+
+class SceneSamples(WorldSamples):
+    """Single pictures for the RGB net's stem, and what stands where in them."""
+
+    per_clip = 4
+    apart = 32
+    #: As the RGB net sees them.
+    size_px = (192, 128)
+
+    def __getitem__(self, index: int) -> SceneRecord:
+        rng = self.rng(index)
+        window = self.window(index)
+        clip, time_s = window.clip, _shown(rng.uniform(window.start_s, window.end_s, 1), window.clip)[0]
+        frame = clip.frame(time_s, **_drawn_size(clip))
+        left, top, width, height = 0.0, 0.0, 1.0, 1.0
+        if self._augment:
+            if rng.uniform() < 0.7:
+                frame = _compressed(frame, int(rng.integers(30, 90)))
+            frame = _tinted(frame, rng)
+            frame, (left, top, width, height) = _part(frame, rng)
+        sides = np.array([clip.width_px, clip.height_px], np.float32)
+        joints = clip.keypoints([time_s])[0] / sides
+        joints = (joints[np.isfinite(joints).all((1, 2))] - [left, top]) / [width, height]
+        places = clip.places(time_s)
+        boxes = np.array([box for _, box in places]).reshape(-1, 4) / np.tile(sides, 2)
+        boxes = (boxes - [left, top, left, top]) / [width, height, width, height]
+        frame = cv2.resize(frame, self.size_px, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        if self._augment and rng.uniform() < 0.5:
+            frame = frame[:, ::-1]
+            joints = joints[:, COCO_MIRRORED] * [-1, 1] + [1, 0]
+            boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0]
+        label, _ = clip.window_label(time_s, time_s + 1e-3)
+        posture = next(i for i, group in enumerate(self.world.postures) if label in group)
+        return SceneRecord(
+            np.ascontiguousarray(frame),
+            joints.astype(np.float32),
+            tuple(PLACES.index(kind) for kind, _ in places),
+            boxes.astype(np.float32),
+            posture,
+        )
 
 
 class PoseSamples(WorldSamples):
@@ -225,12 +271,29 @@ class PersonSamples(PictureSamples):
         return PersonRecord(frame, box.astype(np.float32), truth.keypoints[person])
 
 
-def _cropped(record: FrameRecord, rng: np.random.Generator) -> FrameRecord:
-    """A random part of the pictures, at least 0.82 of each side."""
-    height, width = record.frames.shape[1:3]
-    new = (rng.uniform(0.82, 1.0, 2) * (height, width)).astype(int)
-    top, left = (int(rng.integers(0, free + 1)) for free in (height - new[0], width - new[1]))
-    return replace(record, frames=record.frames[:, top : top + new[0], left : left + new[1]])
+def _drawn_size(clip: Clip) -> dict[str, int]:
+    short = _SHORT_SIDES_PX[clip.index % len(_SHORT_SIDES_PX)]
+    return {"height_px": short} if clip.width_px >= clip.height_px else {"width_px": short}
+
+
+def _part(frames: Pixels, rng: np.random.Generator) -> tuple[Pixels, tuple[float, float, float, float]]:
+    """A random part of pictures (..., H, W, 3), at least 0.82 of each side.
+
+    Also gives where it lies: left, top, width and height in shares of the sides.
+    """
+    height, width = frames.shape[-3:-1]
+    new_height, new_width = (rng.uniform(0.82, 1.0, 2) * (height, width)).astype(int)
+    top, left = (int(rng.integers(0, free + 1)) for free in (height - new_height, width - new_width))
+    part = frames[..., top : top + new_height, left : left + new_width, :]
+    return part, (left / width, top / height, new_width / width, new_height / height)
+
+
+def _tinted(frames: Pixels, rng: np.random.Generator) -> Pixels:
+    """Pictures (..., 3) in another light: gain per channel and lift."""
+    gain = rng.uniform(0.85, 1.15) * rng.uniform(0.85, 1.15, 3)
+    levels = np.arange(256)[:, None] * gain + rng.uniform(-12, 12)
+    table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return np.stack([table[frames[..., c], c] for c in range(3)], axis=-1)
 
 
 def _spread_times(window: _Window, count: int, rng: np.random.Generator | None) -> list[float]:
@@ -300,6 +363,7 @@ def _badly_seen(
 
 #: Samples of each kind of net.
 SAMPLES: dict[str, Callable[[World, str, int, int], Sequence[Any]]] = {
+    "scene": SceneSamples,  # type: ignore[dict-item]
     "rgb": FrameSamples,  # type: ignore[dict-item]
     "skeleton": PoseSamples,  # type: ignore[dict-item]
     "audio": SoundSamples,  # type: ignore[dict-item]

@@ -9,6 +9,7 @@ from phar.openmmlab.training.records import (
     PersonRecord,
     PictureRecord,
     PoseRecord,
+    SceneRecord,
     SoundRecord,
 )
 from phar.openmmlab.training.runner import KINDS, train
@@ -22,6 +23,7 @@ __all__ = [
     "PictureRecord",
     "PoseRecord",
     "Samples",
+    "SceneRecord",
     "SoundRecord",
     "compute_features",
     "export_weights",

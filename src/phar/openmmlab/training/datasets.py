@@ -18,15 +18,10 @@ from phar.openmmlab.training.records import (
     PersonRecord,
     PictureRecord,
     PoseRecord,
+    SceneRecord,
     SoundRecord,
 )
-from phar.schema import COCO_KEYPOINTS
-
-#: COCO's joints with left and right exchanged.
-_MIRRORED = [
-    COCO_KEYPOINTS.index(name.replace("left", "?").replace("right", "left").replace("?", "right"))
-    for name in COCO_KEYPOINTS
-]
+from phar.schema import COCO_MIRRORED
 
 
 class Samples(Protocol):
@@ -122,6 +117,15 @@ def _features(record: FeatureRecord, index: int) -> dict[str, Any]:
     return {"inputs": inputs, "data_samples": ActionDataSample().set_gt_label(record.label)}
 
 
+def _scene(record: SceneRecord, index: int) -> dict[str, Any]:
+    from mmaction.structures import ActionDataSample
+
+    sample = ActionDataSample(scene=record).set_gt_label(record.label)
+    # mmdet's backbones read pictures as BGR.
+    picture = np.ascontiguousarray(record.frame[..., ::-1].transpose(2, 0, 1))
+    return {"inputs": torch.from_numpy(picture), "data_samples": sample}
+
+
 def _poses(record: PoseRecord, index: int) -> dict[str, Any]:
     shape = (record.clip.height_px, record.clip.width_px)
     return {
@@ -182,7 +186,7 @@ def _person(record: PersonRecord, index: int) -> dict[str, Any]:
         "bbox_score": np.ones(1, np.float32),
         "keypoints": record.keypoints[None, :, :2].astype(np.float32),
         "keypoints_visible": (record.keypoints[None, :, 2] > 0).astype(np.float32),
-        "flip_indices": _MIRRORED,
+        "flip_indices": list(COCO_MIRRORED),
         "head_size": np.full(
             1, max(record.box[2] - record.box[0], record.box[3] - record.box[1]), np.float32
         ),
@@ -193,6 +197,7 @@ def _person(record: PersonRecord, index: int) -> dict[str, Any]:
 CONVERSIONS: dict[str, tuple[Callable[[Any, int], dict[str, Any]], str]] = {
     "rgb": (_frames, "mmaction"),
     "features": (_features, "mmaction"),
+    "scene": (_scene, "mmaction"),
     "skeleton": (_poses, "mmaction"),
     "audio": (_sound, "mmaction"),
     "person": (_picture, "mmdet"),

@@ -30,6 +30,21 @@ class FeatureRecord:
 
 
 @dataclass(frozen=True)
+class SceneRecord:
+    """A picture, what stands where in it, and its action."""
+
+    frame: NDArray[np.uint8]
+    """(H, W, 3) RGB, already as large as the net is to see it."""
+    joints: FloatArray
+    """(n, 17, 2) x, y in shares of the picture's sides, hidden or outside or not; the actor first."""
+    place_kinds: tuple[int, ...]
+    """Objects, numbered from 0."""
+    place_boxes: FloatArray
+    """(m, 4) x1, y1, x2, y2 of each in shares of the picture's sides."""
+    label: int
+
+
+@dataclass(frozen=True)
 class PoseRecord:
     """The joints of a clip and its action."""
 

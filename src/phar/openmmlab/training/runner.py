@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import Sampler
 
 from phar.openmmlab import imports, loading
+from phar.openmmlab.training import dense
 from phar.openmmlab.training.datasets import CONVERSIONS, RecordDataset, Samples
 from phar.openmmlab.training.weights import start_from
 from phar.schema import ModelError
@@ -23,6 +24,7 @@ _METRICS: Mapping[str, Mapping[str, Any]] = {
     "rgb": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
     "skeleton": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
     "features": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
+    "scene": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
     "audio": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
     "person": {"type": "mmdet.CocoMetric", "ann_file": None, "metric": "bbox", "classwise": False},
     "pose": {"type": "mmpose.PCKAccuracy", "thr": 0.1, "norm_item": "bbox"},
@@ -140,6 +142,8 @@ def _build(
     _import_metric(kind)
     _register_loop()
     model = deepcopy(dict(loaded["model"]))
+    if kind == "scene":
+        dense.register()
     if num_classes is not None and "cls_head" in model:
         model["cls_head"]["num_classes"] = num_classes
         if num_classes < 5:
@@ -168,8 +172,11 @@ def _build(
             "collate_fn": {"type": "pseudo_collate"},
         }
 
-    training = [] if kind == "features" else loaded["train_pipeline"]
-    validating = [] if kind == "features" else _validation_pipeline(kind, loaded)
+    # Stem features and scenes come as the net takes them.
+    training = loaded.get("train_pipeline", [])
+    validating = _validation_pipeline(kind, loaded)
+    if kind == "features":
+        training = validating = []
     train_loader = loader(train_samples, training, num_workers, None, seed)
     dataset = train_loader.pop("dataset")
     warmup = min(int(plan.get("warmup", 100)), max(1, iterations // 4))
@@ -234,7 +241,7 @@ def _build(
 
 
 def _validation_pipeline(kind: str, loaded: Any) -> list[dict[str, Any]]:
-    pipeline = [dict(step) for step in loaded.get("val_pipeline") or loaded["test_pipeline"]]
+    pipeline = [dict(step) for step in loaded.get("val_pipeline") or loaded.get("test_pipeline", [])]
     # Records are decoded and their frames picked; only sound is sampled by the pipeline itself.
     skipped = {
         "PoseDecode",
