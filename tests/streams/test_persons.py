@@ -70,6 +70,9 @@ class FakePose:
     def predict(self, frames, boxes):
         return [np.full((len(b), 17, 3), 4.0, np.float32) for b in boxes]
 
+    def confident(self, keypoints):
+        return keypoints
+
 
 def boxes_at(size, *scores):
     return np.array([[0, 0, size, size, s] for s in scores], dtype=np.float32)

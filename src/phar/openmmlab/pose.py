@@ -109,6 +109,7 @@ class PoseEstimator:
         self._flip_test = flip_test
         self._net = make_net(PoseNet(model).eval(), device, backend)
         self._sources: dict[str, Any] = {}
+        self._score_map = (0.0, 1.0)
 
     @classmethod
     def load(
@@ -124,7 +125,8 @@ class PoseEstimator:
         """Build the net of an mmpose config and load its weights, every one accounted for.
 
         `flip_test`: whether to average with the mirrored crop; None does as the config's test_cfg says.
-        Heads that give heat maps or SimCC vectors are known. Raises ModelError.
+        Heads that give heat maps or SimCC vectors are known. A `score_map` in the config names the scores
+        that count as 0 and as 1. Raises ModelError.
         """
         loaded = loading.load_config(config)
         description = deepcopy(loaded["model"])
@@ -144,13 +146,19 @@ class PoseEstimator:
             flip_test = bool((model.test_cfg or {}).get("flip_test", False))
         estimator = cls(model, cropper, loading.pick_device(device), backend, flip_test)
         estimator._sources = loading.sources(config, checkpoint)
+        bounds = loaded.get("score_map", {})
+        low, high = float(bounds.get("low", 0)), float(bounds.get("high", 1))
+        if not low < high:
+            raise ModelError(f"score_map of {config} runs from {low:g} to {high:g}; low must be below high")
+        estimator._score_map = (low, high)
         return estimator
 
     def predict(self, frames: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[Any]]) -> list[FloatArray]:
         """Estimate the joints of every box in every (H, W, 3) uint8 RGB frame.
 
         `boxes` holds per frame (n, 4 or more): x1, y1, x2, y2 in pixels. Gives per frame (n, 17, 3)
-        float32: x, y in pixels and the score the net's kind has (heat-map or SimCC maximum).
+        float32: x, y in pixels and the score the net's kind has (heat-map or SimCC maximum), which
+        `confident` makes comparable.
         """
         crops, centres, sizes = [], [], []
         for frame, frame_boxes in zip(frames, boxes, strict=True):
@@ -170,6 +178,12 @@ class PoseEstimator:
             origin = np.stack(centres) - np.stack(sizes) / 2
             keypoints[..., :2] = keypoints[..., :2] * scale[:, None] + origin[:, None]
         return np.split(keypoints, np.cumsum([len(b) for b in boxes])[:-1]) if len(boxes) else []
+
+    def confident(self, keypoints: FloatArray) -> FloatArray:
+        """Keypoints (n, 17, 3) with their scores as confidences in [0, 1], by the config's `score_map`."""
+        low, high = self._score_map
+        confidence = np.clip((keypoints[..., 2:] - low) / (high - low), 0, 1)
+        return np.concatenate([keypoints[..., :2], confidence], axis=-1).astype(np.float32)
 
     def _estimate(self, crops: NDArray[np.uint8]) -> FloatArray:
         """Joints (N, 17, 3) in crop pixels."""

@@ -61,7 +61,8 @@ class PersonFinder:
         keypoints: list[FloatArray] = []
         for at in _batches(range(len(frames))):
             with self._clock.stage("pose"):
-                keypoints += self.pose.predict([frames[i] for i in at], [carried[i] for i in at])
+                found = self.pose.predict([frames[i] for i in at], [carried[i] for i in at])
+                keypoints += [self.pose.confident(joints) for joints in found]
         return list(zip(carried, keypoints, strict=True))
 
     def _best(self, boxes: FloatArray) -> FloatArray:

@@ -342,7 +342,7 @@ def _badly_seen(
     )
     seen = points + (steady + fresh + wild) * spans[:, None, None, None]
     certainty = _JOINT_SCORES * rng.uniform(0.8, 1.2, (persons, 1, 1))
-    certainty = np.clip(certainty + rng.normal(0, 0.18, (persons, frames, joints)), 0.05, 1.3)
+    certainty = np.clip(certainty + rng.normal(0, 0.18, (persons, frames, joints)), 0.05, 1.0)
     weak = rng.uniform(size=(persons, frames, joints)) < rng.uniform(0, 0.1)
     scores = scores * np.where(weak, 0.15, certainty).astype(np.float32)
     # A detector misses a person for a few frames, or for good.
