@@ -52,12 +52,12 @@ test_pipeline = [
 
 # What `phar train` reads; see phar.openmmlab.training.
 training = dict(
-    # Stem features of this many clips are computed once; training looks at each about twelve times.
-    clips=6000,
-    iterations=4500,
+    # Stem features of this many clips are computed once; training looks at each about twice.
+    clips=7000,
+    iterations=1000,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=6e-4, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),
-    warmup=200,
+    warmup=100,
     ema_momentum=0.002,
     clip_norm=2.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phar.openmmlab.training import FeatureSamples, Samples, compute_features, export_weights, train
+from phar.openmmlab.training import FeatureSamples, compute_features, export_weights, train
 from phar.profile import RESOURCES
 from phar.schema import UsageError
 from phar.synth import load_world
@@ -86,19 +86,18 @@ def train_model(
     val_set: Any
     if "clips" in plan and init_from is not None:
         kind = "features"
+
+        def features(split: str, size: int) -> Path:
+            folder = Path(out) / "features" / split
+            samples = build(rendered, split, seed, size)
+            compute_features(config, init_from, samples, folder, seed=0, num_workers=num_workers)
+            return folder
+
         train_set, val_set = (
             FeatureSamples(folder, size, seed, shuffled=shuffled)
             for folder, size, shuffled in (
-                (
-                    _features(config, init_from, build(rendered, "train", seed, plan["clips"]), out, "train"),
-                    num_looks,
-                    True,
-                ),
-                (
-                    _features(config, init_from, build(rendered, "val", seed, _NUM_VAL), out, "val"),
-                    _NUM_VAL,
-                    False,
-                ),
+                (features("train", plan["clips"]), num_looks, True),
+                (features("val", _NUM_VAL), _NUM_VAL, False),
             )
         )
     else:
@@ -127,12 +126,6 @@ def train_model(
     with (Path(out) / "runs.jsonl").open("a") as log:
         log.write(json.dumps(result) + "\n")
     return result
-
-
-def _features(config: Path, source: str | Path, samples: Samples, out: str | Path, split: str) -> Path:
-    folder = Path(out) / "features" / split
-    compute_features(config, source, samples, folder, seed=0)
-    return folder
 
 
 def export(name: str, trained: str | Path, out: str | Path | None = None) -> Path:

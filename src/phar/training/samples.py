@@ -293,7 +293,9 @@ def _tinted(frames: Pixels, rng: np.random.Generator) -> Pixels:
     gain = rng.uniform(0.85, 1.15) * rng.uniform(0.85, 1.15, 3)
     levels = np.arange(256)[:, None] * gain + rng.uniform(-12, 12)
     table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    return np.stack([table[frames[..., c], c] for c in range(3)], axis=-1)
+    rows = np.ascontiguousarray(frames).reshape(-1, *frames.shape[-2:])
+    tinted: Pixels = cv2.LUT(rows, table[None])  # type: ignore[assignment]
+    return tinted.reshape(frames.shape)
 
 
 def _spread_times(window: _Window, count: int, rng: np.random.Generator | None) -> list[float]:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from phar.openmmlab import loading
+from phar.openmmlab.backends import make_net
 from phar.openmmlab.training.datasets import RecordDataset, Samples
 from phar.openmmlab.training.records import FeatureRecord
 from phar.openmmlab.training.weights import start_from
@@ -74,6 +76,18 @@ def _varied(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
     return np.asarray(features * kept, np.float32)
 
 
+class _LastMap(nn.Module):
+    """A backbone that gives its last feature map alone."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, frames: Tensor) -> Tensor:
+        features: Tensor = self.backbone(frames)[-1]
+        return features
+
+
 def compute_features(
     config: str | Path,
     source: str | Path,
@@ -95,7 +109,7 @@ def compute_features(
             f"config {config} has no stem whose features could be computed; name StemTimeSformer"
         )
     start_from(model, source)
-    model.eval()
+    stem = make_net(_LastMap(model.backbone.patch_embed.stem).eval(), torch.device("cpu"), "auto")
     dataset = RecordDataset(samples, loaded["train_pipeline"], "rgb", seed, {})
     note, done, features, labels = folder / "done.json", 0, None, np.zeros(len(samples), np.int64)
     if note.is_file():
@@ -107,14 +121,11 @@ def compute_features(
     rest = torch.utils.data.Subset(dataset, range(done, len(samples)))
     loader = DataLoader(rest, batch_size=1, num_workers=num_workers, collate_fn=lambda items: items[0])
     for index, sample in enumerate(loader, start=done):
-        with torch.inference_mode():
-            batch = model.data_preprocessor(
-                {"inputs": [sample["inputs"]], "data_samples": [sample["data_samples"]]}
-            )
-            frames = batch["inputs"].flatten(0, 1)
-            found = (
-                model.backbone.patch_embed.stem(frames[0].transpose(0, 1))[-1].transpose(0, 1).half().numpy()
-            )
+        batch = model.data_preprocessor(
+            {"inputs": [sample["inputs"]], "data_samples": [sample["data_samples"]]}
+        )
+        frames = batch["inputs"].flatten(0, 1)[0].transpose(0, 1)
+        found = stem(frames.numpy())[0].transpose(0, 1).half().numpy()
         if features is None:
             shape = (len(samples), *found.shape)
             features = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float16, shape)
