@@ -45,11 +45,11 @@ test_pipeline = [
 ]
 
 training = dict(
-    iterations=900,
+    iterations=2000,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),
-    warmup=50,
+    warmup=100,
     ema_momentum=0.01,
     clip_norm=10.0,
     channels_last=True)
