@@ -54,8 +54,8 @@ def names(folder: Path) -> list[str]:
 def test_import_keeps_the_weights_and_nothing_else(source: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "new.safetensors"
     assert phar.main(["models", "import", str(source), "--out", str(out)]) == 0
-    size_mb = out.stat().st_size / 1e6
-    assert capsys.readouterr().out == f"{out}: 3 tensors, 13 values, {size_mb:.1f} MB\n"
+    size_kb = out.stat().st_size / 1e3
+    assert capsys.readouterr().out == f"{out}: 3 tensors, 13 values, {size_kb:.1f} kB\n"
     state = load_file(out)
     assert sorted(state) == ["a.weight", "b.weight", "c"]
     assert state["b.weight"].tolist() == [[0, 3], [1, 4], [2, 5]]

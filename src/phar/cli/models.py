@@ -108,7 +108,7 @@ def _list(args: argparse.Namespace) -> int:
             (
                 str(row["name"]),
                 str(row["profile"]),
-                _megabytes(row["size_bytes"]),
+                _size(row["size_bytes"]),
                 "yes" if row["here"] else "no",
                 str(row["licence"]),
             )
@@ -156,7 +156,7 @@ def _pull(args: argparse.Namespace) -> int:
             done = pull(item, lambda name, bars=bars: bars.enter_context(DownloadBar(name)), force=args.force)
         how = "fetched" if done.fetched else "here"
         print(
-            f"{done.name}: {how}, {_megabytes(done.size_bytes)}, sha256 {done.sha256[:8]}, {done.path}",
+            f"{done.name}: {how}, {_size(done.size_bytes)}, sha256 {done.sha256[:8]}, {done.path}",
             flush=True,
         )
     return 0
@@ -183,7 +183,7 @@ def _import(args: argparse.Namespace) -> int:
     from phar.models.weights import import_weights
 
     done = import_weights(args.source, args.out, args.config)
-    print(f"{done.path}: {done.num_tensors} tensors, {done.num_values} values, {_megabytes(done.size_bytes)}")
+    print(f"{done.path}: {done.num_tensors} tensors, {done.num_values} values, {_size(done.size_bytes)}")
     return 0
 
 
@@ -192,7 +192,7 @@ def _export(args: argparse.Namespace) -> int:
     from phar.models.weights import export
 
     done = export(find(args.name), args.out)
-    files = ", ".join(f"{path} ({_megabytes(path.stat().st_size)})" for path in done.files)
+    files = ", ".join(f"{path} ({_size(path.stat().st_size)})" for path in done.files)
     shape = "x".join(str(side or "N") for side in done.input_shape)
     print(f"{files}: takes {shape} {done.input_dtype}")
     return 0
@@ -202,8 +202,10 @@ def _size_bytes(path: Path, checkpoint: Checkpoint) -> int | None:
     return path.stat().st_size if path.is_file() else checkpoint.size_bytes
 
 
-def _megabytes(size_bytes: object) -> str:
-    return f"{size_bytes / 1e6:.1f} MB" if isinstance(size_bytes, int) else "unknown"
+def _size(size_bytes: object) -> str:
+    if not isinstance(size_bytes, int):
+        return "unknown"
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def _shown(value: object) -> str:
