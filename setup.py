@@ -11,6 +11,8 @@ ROOT = Path(__file__).parent
 
 #: Folders of the checkout that the installed package carries in phar/_resources.
 RESOURCES = ("configs", "annotations", "checkpoints")
+#: What lies in them but stays behind: caches, and checkpoints that were downloaded.
+LEFT = ("__pycache__", "*.pyc", "*.pth", "*.part", "checkpoints.lock")
 
 
 class BuildWithResources(build_py):
@@ -25,9 +27,7 @@ class BuildWithResources(build_py):
         shutil.rmtree(target, ignore_errors=True)
         for name in RESOURCES:
             if (ROOT / name).is_dir():
-                shutil.copytree(
-                    ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-                )
+                shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns(*LEFT))
 
 
 def requirements(name: str) -> list[str]:

@@ -19,7 +19,7 @@ FLOORS = (
     {"openmmlab", "export", "synth"},
     {"streams"},
     {"pipeline"},
-    {"dataset", "training", "evaluate", "moderation", "batch", "serve"},
+    {"dataset", "training", "evaluate", "models", "moderation", "batch", "serve"},
     {"cli"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -89,6 +89,8 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.tags import main; main([REPORT])",
         "from phar.cli.demo import main; main(['--help'])",
         "from phar.cli.main import main; main(['export', REPORT, OUT])",
+        "from phar.cli.main import main; main(['models', 'list'])",
+        "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "import phar; phar.__version__",
     ],
 )

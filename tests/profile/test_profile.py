@@ -192,7 +192,8 @@ def test_a_checkpoint_with_another_hash_is_refused(folder: Path) -> None:
 
 
 def test_the_metafile_states_hashes_by_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phar.profile.checkpoints.RESOURCES", tmp_path)
+    monkeypatch.setattr("phar.profile.resources.RESOURCES", tmp_path)
+    monkeypatch.delenv("PHAR_CHECKPOINTS", raising=False)
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     (folder / "metafile.yml").write_text(

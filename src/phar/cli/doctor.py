@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from phar import __version__
-from phar.profile import RESOURCES, Profile, bundled_profiles, load_profile, sha256_of, stated_hash
+from phar.profile import RESOURCES, Profile, bundled_profiles, fits_hash, load_profile, stated_hash
 from phar.schema import ProfileError
 
 _PACKAGES = (
@@ -133,8 +133,7 @@ def _other_hashes(profile: Profile) -> list[str]:
     """Return the models whose checkpoint's hash is not the stated one."""
     wrong = []
     for name, model in profile.models().items():
-        expected = stated_hash(model)
-        if model.checkpoint is not None and expected not in (None, sha256_of(model.checkpoint)):
+        if model.checkpoint is not None and not fits_hash(model.checkpoint, stated_hash(model)):
             wrong.append(name)
     return wrong
 

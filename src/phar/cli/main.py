@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "export": ("phar.cli.export", "write a report in another form, without any model"),
         "train": ("phar.cli.train", "train models on the rendered world"),
         "eval": ("phar.cli.eval", "measure a profile on held-out videos"),
+        "models": ("phar.cli.models", "list, fetch, check and convert checkpoints"),
         "doctor": ("phar.cli.doctor", "what is installed, and which profiles can be used"),
     }
 )

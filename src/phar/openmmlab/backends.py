@@ -110,20 +110,38 @@ class OpenVinoNet:
             path = cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml"
             if path.is_file():
                 return core.compile_model(core.read_model(path), "CPU", options), any_batch
+        model, any_batch = self.converted(batch)
+        _save(model, cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml")
+        return core.compile_model(model, "CPU", options), any_batch
+
+    def converted(self, batch: NDArray[Any]) -> tuple[Any, bool]:
+        """Convert for inputs like `batch` (N, ...): the OpenVINO model, and whether N may be any number.
+
+        What it gives has been held against torch. Raises whatever stands in the way.
+        """
+        import openvino
+
+        core = openvino.Core()
         # A trace may freeze the batch size it saw; a second size, checked, tells.
         example = np.resize(batch, (2, *batch.shape[1:]))
         for any_batch in (True, False):
             traced = example if any_batch else example[:1]
             try:
                 model = self._convert(traced, any_batch)
-                exact = core.compile_model(model, "CPU", {**options, "INFERENCE_PRECISION_HINT": "f32"})
-                self._check(exact, np.concatenate([example, example[:1]]) if any_batch else traced)
+                exact = core.compile_model(
+                    model,
+                    "CPU",
+                    {
+                        "PERFORMANCE_HINT": "LATENCY",
+                        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                        "INFERENCE_PRECISION_HINT": "f32",
+                    },
+                )
+                self.check(exact, np.concatenate([example, example[:1]]) if any_batch else traced)
+                return model, any_batch
             except Exception:
-                if any_batch:
-                    continue
-                raise
-            _save(model, cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml")
-            return core.compile_model(model, "CPU", options), any_batch
+                if not any_batch:
+                    raise
         raise AssertionError("unreachable")
 
     def _convert(self, example: NDArray[Any], any_batch: bool) -> Any:
@@ -136,7 +154,8 @@ class OpenVinoNet:
         model.reshape([-1 if any_batch else 1, *example.shape[1:]])
         return model
 
-    def _check(self, compiled: Any, batch: NDArray[Any]) -> None:
+    def check(self, compiled: Any, batch: NDArray[Any]) -> None:
+        """Hold a compiled net against torch on one batch. Raises ModelError."""
         expected = self._torch(batch)
         got = [np.asarray(output) for output in compiled(np.ascontiguousarray(batch)).values()]
         for one, other in zip(expected, got, strict=True):

@@ -139,8 +139,8 @@ class Detector:
         description = deepcopy(loaded["model"])
         content = None if checkpoint is None else loading.load_checkpoint(checkpoint)
         if content is not None:
-            _follow_classes(description, content["state_dict"])
-        letterbox = _read_letterbox(loaded)
+            follow_classes(description, content["state_dict"])
+        letterbox = read_letterbox(loaded)
         person = _person_class(description, loaded, content)
         model = loading.build(description, "mmdet", seed)
         if content is not None:
@@ -223,7 +223,7 @@ def _round_up(number: int, divisor: int) -> int:
     return -(-number // divisor) * divisor
 
 
-def _follow_classes(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
+def follow_classes(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
     """Set the config's number of classes to the checkpoint's, where its layers tell."""
     for path, layer, background in _CLASS_LAYERS:
         head: Any = model
@@ -263,7 +263,8 @@ def _person_class(
     )
 
 
-def _read_letterbox(config: Mapping[str, Any]) -> Letterbox:
+def read_letterbox(config: Mapping[str, Any]) -> Letterbox:
+    """Read what a detector's test pipeline does to a frame. Raises ModelError."""
     dataset = config.get("test_dataloader", {}).get("dataset", {})
     pipeline = dataset.get("pipeline") or config.get("test_pipeline")
     if not pipeline:

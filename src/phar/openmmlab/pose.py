@@ -130,7 +130,7 @@ class PoseEstimator:
         """
         loaded = loading.load_config(config)
         description = deepcopy(loaded["model"])
-        cropper = _read_cropper(loaded)
+        cropper = read_cropper(loaded)
         model: Any = loading.build(description, "mmpose", seed)
         head = type(model.head).__name__ if hasattr(model, "head") else "no"
         if head not in ("HeatmapHead", "RTMCCHead", "SimCCHead", "ViPNASHead"):
@@ -247,7 +247,8 @@ def simcc_joints(across: Tensor, down: Tensor, split: float) -> FloatArray:
     return joints
 
 
-def _read_cropper(config: Mapping[str, Any]) -> Cropper:
+def read_cropper(config: Mapping[str, Any]) -> Cropper:
+    """Read how a pose net's test pipeline cuts persons out. Raises ModelError."""
     dataset = config.get("test_dataloader", {}).get("dataset", {})
     pipeline = dataset.get("pipeline") or config.get("test_pipeline") or config.get("val_pipeline")
     if not pipeline:

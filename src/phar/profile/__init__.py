@@ -5,13 +5,28 @@ among the resources that come with phar. Defaults live here and nowhere else.
 """
 
 from phar.profile.build import STREAM_ORDER, default_profile, load_profile, with_overrides, with_preset
-from phar.profile.checkpoints import describe, require_checkpoints, sha256_of, stated_hash
+from phar.profile.checkpoints import (
+    LOCK_FILE,
+    describe,
+    fits_hash,
+    hashes_in,
+    require_checkpoints,
+    sha256_of,
+    stated_hash,
+)
 from phar.profile.document import bundled_profiles
 from phar.profile.labels import load_labels
-from phar.profile.resources import RESOURCES
+from phar.profile.resources import (
+    RESOURCES,
+    below_checkpoints,
+    checkpoints_folder,
+    find_checkpoint,
+    metafile,
+)
 from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, StreamSpec
 
 __all__ = [
+    "LOCK_FILE",
     "RESOURCES",
     "STREAM_ORDER",
     "LoudnessGate",
@@ -19,11 +34,17 @@ __all__ = [
     "PersonSpec",
     "Profile",
     "StreamSpec",
+    "below_checkpoints",
     "bundled_profiles",
+    "checkpoints_folder",
     "default_profile",
     "describe",
+    "find_checkpoint",
+    "fits_hash",
+    "hashes_in",
     "load_labels",
     "load_profile",
+    "metafile",
     "require_checkpoints",
     "sha256_of",
     "stated_hash",

@@ -9,7 +9,7 @@ from typing import Any
 
 from phar.profile.document import check_shape, find_profile, merged, read_yaml
 from phar.profile.labels import check_spelling, load_labels
-from phar.profile.resources import RESOURCES
+from phar.profile.resources import RESOURCES, resolve
 from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, StreamSpec
 from phar.schema import ProfileError, SegmentSpec
 
@@ -223,24 +223,17 @@ def _persons(
 
 
 def _model(entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> ModelSpec:
-    config = _resolve(entry["config"], bases)
+    config = resolve(entry["config"], bases)
     if not config.is_file():
         raise ProfileError(f"{where}.config: {entry['config']} does not exist; check the path")
-    checkpoint = _resolve(entry["checkpoint"], bases) if "checkpoint" in entry else None
+    checkpoint = resolve(entry["checkpoint"], bases) if "checkpoint" in entry else None
     return ModelSpec(config, checkpoint, entry.get("sha256"))
 
 
 def _labels(entry: str | Sequence[str], bases: Sequence[Path], where: str) -> tuple[str, ...]:
     if isinstance(entry, str):
-        return load_labels(_resolve(entry, bases))
+        return load_labels(resolve(entry, bases))
     twice = [label for label in entry if list(entry).count(label) > 1]
     if twice:
         raise ProfileError(f"{where}: {twice[0]!r} is listed twice; keep one")
     return tuple(entry)
-
-
-def _resolve(text: str, bases: Sequence[Path]) -> Path:
-    """Return the first existing candidate, else the last one."""
-    path = Path(text).expanduser()
-    candidates = [path] if path.is_absolute() else [base / path for base in bases]
-    return next((candidate for candidate in candidates if candidate.exists()), candidates[-1])

@@ -7,9 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from phar.profile.resources import RESOURCES
+from phar.profile.resources import RESOURCES, below_checkpoints, checkpoints_folder, metafile
 from phar.profile.spec import ModelSpec, Profile
-from phar.schema import ModelError
+from phar.schema import ModelError, ProfileError
+
+#: The list of downloaded checkpoints, in the folder that holds them.
+LOCK_FILE = "checkpoints.lock"
 
 
 def require_checkpoints(profile: Profile) -> None:
@@ -21,37 +24,61 @@ def require_checkpoints(profile: Profile) -> None:
     for name, path in profile.missing_checkpoints().items():
         raise ModelError(f"{name} checkpoint {path} is missing; put it there or name another with a flag")
     for name, model in profile.models().items():
-        expected = stated_hash(model)
-        if model.checkpoint is not None and expected not in (None, sha256_of(model.checkpoint)):
+        if model.checkpoint is not None and not fits_hash(model.checkpoint, stated_hash(model)):
             raise ModelError(
                 f"{name} checkpoint {model.checkpoint} has not the hash stated for it; fetch it anew"
             )
 
 
 def stated_hash(model: ModelSpec) -> str | None:
-    """Return the hash a checkpoint should have: the profile's, else the one in checkpoints/metafile.yml."""
+    """Return the hash a checkpoint should have, or its first digits if no more is known.
+
+    The profile's, else the one in checkpoints/metafile.yml, else that of the first download.
+    """
     if model.sha256 is not None or model.checkpoint is None:
         return model.sha256
-    folder = RESOURCES / "checkpoints"
-    if not model.checkpoint.is_relative_to(folder):
+    below = below_checkpoints(model.checkpoint)
+    if below is None:
         return None
-    return _metafile_hashes(folder / "metafile.yml").get(str(model.checkpoint.relative_to(folder)))
+    return (
+        hashes_in(metafile(), "sha256").get(below)
+        or hashes_in(checkpoints_folder() / LOCK_FILE, "sha256").get(below)
+        or hashes_in(metafile(), "sha256_prefix").get(below)
+    )
+
+
+def fits_hash(path: Path, expected: str | None) -> bool:
+    """Tell whether a file's hash is `expected` or begins so; nothing expected fits all."""
+    return expected is None or sha256_of(path).startswith(expected)
+
+
+def hashes_in(path: Path, key: str) -> dict[str, str]:
+    """Return what every entry of a YAML file that has both `checkpoint` and `key` says, by checkpoint.
+
+    Raises:
+        ProfileError: the file is not YAML.
+    """
+    if not path.is_file():
+        return {}
+    return _hashes_in(path, key, path.stat().st_mtime_ns)
 
 
 @cache
-def _metafile_hashes(path: Path) -> dict[str, str]:
-    """Return sha256 by checkpoint, from every entry of the metafile that has both."""
+def _hashes_in(path: Path, key: str, _changed_ns: int) -> dict[str, str]:
     import yaml
 
-    if not path.is_file():
-        return {}
+    try:
+        pending = [yaml.safe_load(path.read_text(encoding="utf-8"))]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ProfileError(
+            f"{path} is not YAML ({' '.join(str(error).split())}); mend or remove it"
+        ) from None
     found: dict[str, str] = {}
-    pending = [yaml.safe_load(path.read_text(encoding="utf-8"))]
     while pending:
         entry = pending.pop()
         if isinstance(entry, dict):
-            if isinstance(entry.get("checkpoint"), str) and isinstance(entry.get("sha256"), str):
-                found[entry["checkpoint"]] = entry["sha256"]
+            if isinstance(entry.get("checkpoint"), str) and isinstance(entry.get(key), str):
+                found[entry["checkpoint"]] = entry[key]
             pending.extend(entry.values())
         elif isinstance(entry, list):
             pending.extend(entry)

@@ -1,4 +1,4 @@
-"""The list of bundled checkpoints: what each one is, where it came from and how good it is."""
+"""The list of known checkpoints: what each one is, where it came from and how good it is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import yaml
 from phar.schema import OutputError
 
 _HEADER = (
-    "# The bundled checkpoints. `phar train MODEL --export` keeps all but `metrics`, which holds what\n"
-    "# `phar eval` printed on held-out seeds.\n"
+    "# The checkpoints phar knows. `phar models pull` fetches those with a `url`; `sha256_prefix` is\n"
+    "# what their publisher put into the file name, `reported` what the publisher measured. The others\n"
+    "# are bundled: `phar train MODEL --export` keeps all but `metrics`, which holds what `phar eval`\n"
+    "# printed on held-out seeds.\n"
 )
 
 
