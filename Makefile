@@ -8,7 +8,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-SAMPLE ?= samples/six_scenes
+SAMPLE ?= samples/five_scenes
 OUT ?= build/demo.json
 # In the order they are trained.
 MODELS := person pose stem rgb skeleton audio
