@@ -146,7 +146,11 @@ def test_interrupted(
     out = tmp_path / "out" / "out.json"
     out.parent.mkdir()
     command = [sys.executable, "-c", WAITS, str(make_clip(3)), str(out), "--profile", str(small_profile)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell's background jobs ignore the interrupt, and so would the command.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
+    with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "working\n"
         process.send_signal(number)

@@ -11,7 +11,7 @@ from phar.profile import RESOURCES
 
 TABLE = Path(__file__).with_name("presence.csv")
 CONFIG = RESOURCES / "configs/person/rtmdet_nano_320-8xb32_person.py"
-SCORE_THR = 0.4
+SCORE_THR = 0.45
 
 
 def table() -> dict[str, dict[float, bool]]:
