@@ -13,6 +13,7 @@ OUT ?= build/demo.json
 # In the order they are trained.
 MODELS := person pose stem rgb skeleton audio
 
+PACKAGES := $(VENV)/.packages
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop
 
@@ -23,8 +24,12 @@ install: $(RUNTIME)
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements/install.sh requirements/runtime.txt requirements/openmmlab.txt setup.py | $(BIN)/python
-	PYTHON=$(BIN)/python sh requirements/install.sh
+$(PACKAGES): requirements/install.sh requirements/runtime.txt requirements/openmmlab.txt | $(BIN)/python
+	PYTHON=$(BIN)/python sh requirements/install.sh torch packages
+	@touch $@
+
+$(RUNTIME): setup.py $(PACKAGES)
+	PYTHON=$(BIN)/python sh requirements/install.sh phar
 	@touch $@
 
 $(DEVELOP): requirements/dev.txt $(RUNTIME)
