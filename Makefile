@@ -1,7 +1,7 @@
 # make install    .venv with phar and all it needs (PHAR_TORCH=cuda for CUDA wheels)
 # make demo       phar-demo and phar-tags on the sample video
 # make test       lint, then every test
-# make lint       ruff and mypy
+# make lint       ruff, mypy and hadolint
 # make bundle     render the world and train the bundled models (hours)
 # make clean      remove what the other targets made
 
@@ -45,6 +45,7 @@ lint: $(DEVELOP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.gpu
 
 test: lint
 	$(BIN)/pytest
