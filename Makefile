@@ -1,7 +1,7 @@
 # make install    .venv with phar and all it needs (PHAR_TORCH=cuda for CUDA wheels)
 # make demo       phar-demo and phar-tags on the sample video
 # make test       lint, then every test
-# make lint       ruff and mypy
+# make lint       ruff, mypy and hadolint
 # make bundle     render the world and train the bundled models (hours)
 # make clean      remove what the other targets made
 
@@ -13,6 +13,7 @@ OUT ?= build/demo.json
 # In the order they are trained.
 MODELS := person pose stem rgb skeleton audio
 
+PACKAGES := $(VENV)/.packages
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop
 
@@ -23,8 +24,12 @@ install: $(RUNTIME)
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements/install.sh requirements/runtime.txt requirements/openmmlab.txt setup.py | $(BIN)/python
-	PYTHON=$(BIN)/python sh requirements/install.sh
+$(PACKAGES): requirements/install.sh requirements/runtime.txt requirements/openmmlab.txt | $(BIN)/python
+	PYTHON=$(BIN)/python sh requirements/install.sh torch packages
+	@touch $@
+
+$(RUNTIME): setup.py $(PACKAGES)
+	PYTHON=$(BIN)/python sh requirements/install.sh phar
 	@touch $@
 
 $(DEVELOP): requirements/dev.txt $(RUNTIME)
@@ -40,6 +45,7 @@ lint: $(DEVELOP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.gpu
 
 test: lint
 	$(BIN)/pytest
