@@ -18,6 +18,7 @@ from phar.profile import (
     load_labels,
     load_profile,
     require_checkpoints,
+    sha256_of,
     stated_hash,
     with_overrides,
     with_preset,
@@ -189,6 +190,12 @@ def test_a_checkpoint_with_another_hash_is_refused(folder: Path) -> None:
     wrong = load(folder, {"streams": {"skeleton": {"sha256": "0" * 64}}})
     with pytest.raises(ModelError, match="has not the hash stated for it"):
         require_checkpoints(wrong)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").mkdir()
+    with pytest.raises(ModelError, match=r"checkpoint .*weights.pth cannot be read \(Is a directory\)"):
+        sha256_of(tmp_path / "weights.pth")
 
 
 def test_the_metafile_states_hashes_by_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,13 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the findings; exit code 4 if no profile can be used."""
+    """Print the findings; exit code 4 if no profile, or none of OpenMMLab, can be used."""
     found = examine()
     if args.json:
         print(json.dumps(found, indent=2))
     else:
         _print(found)
-    return 0 if any(profile["usable"] for profile in found["profiles"].values()) else ProfileError.exit_code
+    usable = any(profile["usable"] for profile in found["profiles"].values())
+    return 0 if usable and not found["operators"].startswith("missing") else ProfileError.exit_code
 
 
 def examine() -> dict[str, Any]:

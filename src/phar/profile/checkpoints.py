@@ -118,9 +118,12 @@ def describe(profile: Profile, *, backend: str, device: str, precision: str) -> 
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's hash in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Return a file's hash in hexadecimal. Raises ModelError where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"checkpoint {path} cannot be read ({error.strerror}); check its rights") from None
 
 
 def _shown(path: Path) -> str:
