@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from phar.cli import main as phar
 from phar.openmmlab import Recognizer, imports, loading
 from phar.schema import ModelError
 
@@ -40,9 +42,9 @@ def _legacy_tar(path: Path, marker: Path) -> None:
             tar.addfile(entry, io.BytesIO(data))
 
 
-@pytest.mark.parametrize("kind", ["system", "eval", "nested", "raw", "getattr", "tar"])
-def test_malicious_files_are_refused_and_nothing_runs(kind: str, tmp_path: Path) -> None:
-    marker, path = tmp_path / "ran", tmp_path / "model.pth"
+def malicious(kind: str, folder: Path) -> tuple[Path, Path]:
+    """A file that asks for code to be run, and what would be there had it run."""
+    marker, path = folder / "ran", folder / "model.pth"
     touch = Payload(os.system, f"touch {marker}")
     if kind == "raw":
         path.write_bytes(pickle.dumps(touch))
@@ -57,10 +59,46 @@ def test_malicious_files_are_refused_and_nothing_runs(kind: str, tmp_path: Path)
         torch.save({"state_dict": Payload(getattr, Payload(__import__, "os"), "system")}, path)
     else:
         torch.save({"state_dict": touch}, path)
+    return path, marker
+
+
+KINDS = ("system", "eval", "nested", "raw", "getattr", "tar")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_malicious_files_are_refused_and_nothing_runs(kind: str, tmp_path: Path) -> None:
+    path, marker = malicious(kind, tmp_path)
     with pytest.raises(ModelError) as caught:
         loading.load_checkpoint(path)
     assert not marker.exists()
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_commands_refuse_malicious_files(kind: str, tmp_path: Path, capsys) -> None:
+    path, marker = malicious(kind, tmp_path)
+    assert phar.main(["models", "import", str(path), "--out", str(tmp_path / "new.safetensors")]) == 4
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and str(path) in said
+    assert [each.name for each in tmp_path.iterdir()] == ["model.pth"] and not marker.exists()
+
+
+@pytest.mark.parametrize("stream", ["rgb", "audio"])
+def test_a_demo_with_a_malicious_file_ends_before_any_work(
+    stream: str, make_clip: Callable[..., Path], tmp_path: Path, capsys
+) -> None:
+    path, marker = malicious("nested", tmp_path)
+    clip, out = make_clip(8.0), tmp_path / "out.json"
+    command = ["demo", str(clip), str(out), "--profile", "demo", "--backend", "torch"]
+    assert phar.main([*command, f"--{stream}-checkpoint", str(path)]) == 4
+    assert f"checkpoint {path} is refused" in capsys.readouterr().err
+    assert not marker.exists() and not out.exists()
+
+
+def test_the_malicious_files_do_run_where_nothing_holds_them_back(tmp_path: Path) -> None:
+    path, marker = malicious("raw", tmp_path)
+    pickle.loads(path.read_bytes())
+    assert marker.exists()
 
 
 def test_a_checkpoint_of_a_training_run_loads(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from phar.openmmlab import imports
+from phar.openmmlab import imports, old_keys
 from phar.schema import ModelError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def load_config(config: str | Path | Config) -> Config:
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint: {"state_dict": {name: tensor}, "meta": {...}}, on the CPU.
 
+    Weights that older releases named otherwise have the names of today (`phar.openmmlab.old_keys`).
     `.safetensors` is plain data. Anything else is read with torch's restricted unpickler; the few other
     names that training runs leave in their files become objects without behaviour. A file that refers to
     anything else is refused and nothing of it runs. Raises ModelError.
@@ -126,7 +127,8 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
             break
     if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
         raise ModelError(f"checkpoint {path} holds no state_dict; name a file of net weights")
-    return {re.sub(r"^module\.", "", str(k)): v for k, v in state.items() if isinstance(v, Tensor)}
+    tensors = {re.sub(r"^module\.", "", str(k)): v for k, v in state.items() if isinstance(v, Tensor)}
+    return old_keys.current(tensors)
 
 
 def _plain_meta(content: Any) -> dict[str, Any]:
@@ -143,19 +145,8 @@ def load_weights(
     `num_classes` is what the label file says. Raises ModelError: in one line where only the number of
     classes differs, else listing what is missing, unexpected or of another shape.
     """
-    try:
-        result = model.load_state_dict(dict(state), strict=False)
-        missing, unexpected, wrong = result.missing_keys, result.unexpected_keys, []
-    except RuntimeError as error:
-        wrong = re.findall(
-            r"size mismatch for (\S+): copying a param with shape torch.Size\(\[([\d, ]*)\]\)"
-            r" from checkpoint, the shape in current model is torch.Size\(\[([\d, ]*)\]\)",
-            str(error),
-        )
-        missing = unexpected = []
-        if not wrong:
-            raise ModelError(f"checkpoint {checkpoint} does not fit: {_one_line(error)}") from error
-    if num_classes is not None and wrong:
+    missing, unexpected, wrong = _load(model, checkpoint, state)
+    if num_classes is not None and wrong and not missing and not unexpected:
         sizes = [(_sizes(got), _sizes(expected)) for _, got, expected in wrong]
         if all(len(g) == len(e) and g[1:] == e[1:] and e[0] == num_classes for g, e in sizes):
             raise ModelError(
@@ -167,6 +158,30 @@ def load_weights(
     problems = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds.items() if names]
     if problems:
         raise ModelError(f"checkpoint {checkpoint} does not fit its config; " + "; ".join(problems))
+
+
+def _load(
+    model: nn.Module, checkpoint: str | Path, state: Mapping[str, Tensor]
+) -> tuple[list[str], list[str], list[tuple[str, str, str]]]:
+    """Load what fits: (missing, unexpected, [(name, shape there, shape here)])."""
+    try:
+        result = model.load_state_dict(dict(state), strict=False)
+        return result.missing_keys, result.unexpected_keys, []
+    except RuntimeError as error:
+        wrong = re.findall(
+            r"size mismatch for (\S+): copying a param with shape torch.Size\(\[([\d, ]*)\]\)"
+            r" from checkpoint, the shape in current model is torch.Size\(\[([\d, ]*)\]\)",
+            str(error),
+        )
+        if not wrong:
+            raise ModelError(f"checkpoint {checkpoint} does not fit: {_one_line(error)}") from error
+    # torch told of the shapes that differ and of nothing else; without those it tells the rest.
+    names = {name for name, *_ in wrong}
+    rest = {name: tensor for name, tensor in state.items() if name not in names}
+    if len(rest) == len(state):
+        return [], [], wrong
+    missing, unexpected, more = _load(model, checkpoint, rest)
+    return [name for name in missing if name not in names], unexpected, wrong + more
 
 
 def build(config: Mapping[str, Any], scope: str, seed: int) -> nn.Module:
