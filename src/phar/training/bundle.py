@@ -159,7 +159,7 @@ def _facts(name: str, model: Model, trained: Path) -> dict[str, Any]:
         "iterations": last.get("iterations"),
         # Runs that were stopped and resumed add up.
         "training_wall_s": sum(run["wall_s"] for run in runs),
-        "machine": "2 CPU cores with AVX-512, no bf16, one thread a net",
+        "machine": "2 CPU cores with AVX-512, no bf16",
         "validation": last.get("validation", {}),
     }
 
