@@ -67,8 +67,8 @@ def train(
     the config's `training` block. Log, metrics and checkpoints go to `work_dir`; with `resume` training
     goes on from its latest checkpoint and sees the samples it has not yet seen. `init_from` starts from
     what fits of a checkpoint or of a training folder's latest one. Intervals count iterations; 0 means eight
-    validations and as many checkpoints. `max_minutes` ends a run early with a checkpoint, to be resumed. The same
-    seed, records and thread count give the same weights. Raises ModelError.
+    validations and as many checkpoints. `max_minutes` ends a run early with a checkpoint, to be resumed. The
+    same seed, records and thread count give the same weights. Raises ModelError.
     """
     if kind not in KINDS:
         raise ModelError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
