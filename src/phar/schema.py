@@ -18,7 +18,7 @@ Arrays inside records are float32 and must not be written to.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -209,19 +209,49 @@ class SegmentSpec:
     """A window whose best fused score is below this is `none`; in [0, 1]."""
     label_thresholds: Mapping[str, float] = field(default_factory=dict)
     """Thresholds of single labels, used instead of `threshold`; in [0, 1]."""
+    hysteresis: float = 0.0
+    """By how much windows beside one that passes may miss the threshold; in [0, 1]."""
+    smooth_s: float = 0.0
+    """Scores are the median over a neighbourhood this long; 0 leaves them as they are."""
     min_length_s: float = 0.0
     """A run shorter than this becomes `none`."""
+    label_min_lengths_s: Mapping[str, float] = field(default_factory=dict)
+    """Least lengths of single labels, used instead of `min_length_s`."""
     max_gap_s: float = 0.0
     """A span of `none` up to this long between two runs of one label is bridged."""
+    label_max_gaps_s: Mapping[str, float] = field(default_factory=dict)
+    """Longest bridged gaps of single labels, used instead of `max_gap_s`."""
 
     def __post_init__(self) -> None:
-        for threshold in (self.threshold, *self.label_thresholds.values()):
-            _require(0 <= threshold <= 1, f"threshold {threshold} leaves [0, 1]")
-        _require(
-            self.min_length_s >= 0 and self.max_gap_s >= 0,
-            f"min_length_s {self.min_length_s} or max_gap_s {self.max_gap_s} is negative",
+        for share in (self.threshold, self.hysteresis, *self.label_thresholds.values()):
+            _require(0 <= share <= 1, f"threshold or hysteresis {share} leaves [0, 1]")
+        lengths_s = (
+            self.smooth_s,
+            self.min_length_s,
+            self.max_gap_s,
+            *self.label_min_lengths_s.values(),
+            *self.label_max_gaps_s.values(),
         )
-        object.__setattr__(self, "label_thresholds", MappingProxyType(dict(self.label_thresholds)))
+        _require(min(lengths_s) >= 0, f"smooth_s, min_length_s or max_gap_s {min(lengths_s)} is negative")
+        for name in ("label_thresholds", "label_min_lengths_s", "label_max_gaps_s"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def threshold_of(self, label: str) -> float:
+        """Return the score a window needs to be named `label`."""
+        return self.label_thresholds.get(label, self.threshold)
+
+    def min_length_of(self, label: str) -> float:
+        """Return the seconds below which a run of `label` is dropped."""
+        return self.label_min_lengths_s.get(label, self.min_length_s)
+
+    def max_gap_of(self, label: str) -> float:
+        """Return the longest gap, in seconds, that is bridged between two runs of `label`."""
+        return self.label_max_gaps_s.get(label, self.max_gap_s)
+
+    def settings(self) -> dict[str, Any]:
+        """Return every setting by name, as the report's `profile.segments` holds them."""
+        values = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
+        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values}
 
 
 @dataclass(frozen=True)

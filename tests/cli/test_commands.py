@@ -174,3 +174,19 @@ def test_a_reader_that_goes_away_is_no_fault(written: Path) -> None:
     os.close(writing)
     assert result.stderr == ""
     assert result.returncode == 128 + signal.SIGPIPE
+
+
+def test_export_takes_settings_of_single_labels(written: Path, tmp_path: Path) -> None:
+    label = read_report(written).labels[0]
+    out = tmp_path / "again.json"
+    flags = ["--threshold", "0.2", "--threshold", f"{label}=0.9", "--hysteresis", "0.05"]
+    assert phar.main(["export", str(written), str(out), *flags, "--smooth", "14"]) == 0
+    settings = read_report(out).profile["segments"]
+    assert settings["threshold"] == 0.2
+    assert settings["label_thresholds"] == {label: 0.9}
+    assert (settings["hysteresis"], settings["smooth_s"]) == (0.05, 14)
+
+
+def test_export_refuses_a_label_the_report_does_not_know(written: Path, tmp_path: Path, capsys) -> None:
+    assert phar.main(["export", str(written), str(tmp_path / "o.json"), "--max-gap", "nap=3"]) == 2
+    assert "--max-gap: the report has no label 'nap'" in capsys.readouterr().err

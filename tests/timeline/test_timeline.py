@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phar.schema import Prediction, Segment, SegmentSpec, StreamScore, Window
-from phar.timeline import owned_spans, segments, tags, top_tags, window_labels, windows
+from phar.timeline import lanes, owned_spans, segments, snapped, tags, top_tags, window_labels, windows
 
 LABELS = ("run", "jump", "none")
 
@@ -129,6 +129,78 @@ def test_overlapping_windows_meet_in_the_middle_of_their_overlap() -> None:
     assert owned_spans(cover) == [(0, 4), (4, 5), (5, 6), (6, 10)]
     given = predictions(cover, [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0]])
     assert rows(segments(given, LABELS, SegmentSpec())) == [("run", 0, 5, 1), ("jump", 5, 10, 1)]
+
+
+def named(found: list[Segment]) -> list[tuple[str, float, float]]:
+    return [(s.label, s.start_s, s.end_s) for s in found]
+
+
+def test_hysteresis_keeps_weak_windows_beside_a_strong_one_on_both_sides() -> None:
+    scores = [[0.45, 0, 0], [0.6, 0, 0], [0.45, 0, 0], [0.3, 0, 0], [0.45, 0, 0]]
+    given = predictions(windows(10, 2, 2), scores)
+    plain = segments(given, LABELS, SegmentSpec(threshold=0.5))
+    assert named(plain) == [("none", 0, 2), ("run", 2, 4), ("none", 4, 10)]
+    kept = segments(given, LABELS, SegmentSpec(threshold=0.5, hysteresis=0.1))
+    assert named(kept) == [("run", 0, 6), ("none", 6, 10)]
+
+
+def test_smoothing_takes_the_median_of_the_neighbourhood() -> None:
+    scores = [[0.8, 0.2, 0], [0.2, 0.8, 0], [0.9, 0.1, 0], [0.2, 0.7, 0], [0.1, 0.9, 0]]
+    given = predictions(windows(5, 1, 1), scores)
+    # Medians of run: 0.5 (two values), 0.8, 0.2, 0.2, 0.15; of jump: 0.5, 0.2, 0.7, 0.7, 0.8.
+    found = segments(given, LABELS, SegmentSpec(smooth_s=2))
+    assert named(found) == [("run", 0, 2), ("jump", 2, 5)]
+    assert found[0].score == pytest.approx((0.8 + 0.2) / 2), "scores shown are those that were measured"
+
+
+def test_a_label_can_have_lengths_of_its_own() -> None:
+    scores = [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]]
+    given = predictions(windows(12, 2, 2), scores)
+    gaps = SegmentSpec(max_gap_s=2, label_max_gaps_s={"jump": 1})
+    assert named(segments(given, LABELS, gaps)) == [
+        ("run", 0, 6),
+        ("jump", 6, 8),
+        ("none", 8, 10),
+        ("jump", 10, 12),
+    ]
+    lengths = SegmentSpec(min_length_s=3, label_min_lengths_s={"jump": 2})
+    assert named(segments(given, LABELS, lengths)) == [
+        ("none", 0, 6),
+        ("jump", 6, 8),
+        ("none", 8, 10),
+        ("jump", 10, 12),
+    ]
+
+
+def test_a_gap_left_by_a_dropped_run_is_bridged() -> None:
+    given = predictions(windows(6, 2, 2), [[1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    spec = SegmentSpec(max_gap_s=2, min_length_s=2, label_min_lengths_s={"jump": 3})
+    assert named(segments(given, LABELS, spec)) == [("run", 0, 6)]
+
+
+def test_lanes_of_two_labels_may_overlap() -> None:
+    scores = [[0.5, 0.4, 0.1], [0.45, 0.45, 0.1], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]]
+    given = predictions(windows(8, 2, 2), scores)
+    found = lanes(given, LABELS, SegmentSpec(threshold=0.4))
+    assert {label: rows(lane) for label, lane in found.items()} == {
+        "run": [("run", 0, 4, 0.475)],
+        "jump": [("jump", 0, 6, round((0.4 + 0.45 + 0.7) / 3, 4))],
+    }
+
+
+def test_boundaries_snap_to_the_nearest_change_of_shot() -> None:
+    found = [Segment("run", 0, 4, 0.5), Segment("none", 4, 5, 0.5), Segment("jump", 5, 10, 0.5)]
+    # 4.6 is within reach of both inner boundaries: the nearer one, 5, takes it.
+    assert named(snapped(found, [0.2, 4.6, 9.8], 1)) == [("run", 0, 4), ("none", 4, 4.6), ("jump", 4.6, 10)]
+    assert named(snapped(found, [3.4, 4.6], 1)) == [("run", 0, 3.4), ("none", 3.4, 4.6), ("jump", 4.6, 10)]
+    assert snapped(found, [2.9, 6.1], 1) == found, "out of reach"
+    assert snapped([], [1.0], 1) == []
+
+
+def test_a_boundary_does_not_pass_its_neighbour() -> None:
+    found = [Segment("run", 0, 4, 0.5), Segment("none", 4, 4.5, 0.5), Segment("jump", 4.5, 10, 0.5)]
+    # The boundary at 4.5 takes 4.6; the one at 4 would have to pass it to reach 4.7.
+    assert named(snapped(found, [4.6, 4.7], 1)) == [("run", 0, 4), ("none", 4, 4.6), ("jump", 4.6, 10)]
 
 
 @settings(deadline=None)

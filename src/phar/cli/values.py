@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 
 
 def count(text: str) -> int:
@@ -35,6 +36,16 @@ def unit(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
+
+
+def labelled(value: Callable[[str], float]) -> Callable[[str], tuple[str | None, float]]:
+    """Return a type that reads VALUE, or LABEL=VALUE, as (label or None, value)."""
+
+    def read(text: str) -> tuple[str | None, float]:
+        label, equals, number = text.rpartition("=")
+        return (label if equals else None), value(number)
+
+    return read
 
 
 def device(text: str) -> str:

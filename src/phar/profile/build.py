@@ -163,9 +163,10 @@ def _check_labels(
                 raise ProfileError(
                     f"{where}: streams.{name}.labels has {label!r}, which labels has not; add it there"
                 )
-    for label in segments.label_thresholds:
-        if label not in labels:
-            raise ProfileError(f"{where}: segments.label_thresholds names {label!r}, which is no label")
+    for name in ("label_thresholds", "label_min_lengths_s", "label_max_gaps_s"):
+        for label in getattr(segments, name):
+            if label not in labels:
+                raise ProfileError(f"{where}: segments.{name} names {label!r}, which is no label")
 
 
 def _stream(name: str, entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> StreamSpec:

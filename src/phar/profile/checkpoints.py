@@ -95,12 +95,7 @@ def describe(profile: Profile, *, backend: str, device: str, precision: str) -> 
         "fusion": profile.fusion,
         "coefficients": {name: stream.weight for name, stream in profile.streams.items()},
         "temperatures": {name: stream.temperature for name, stream in profile.streams.items()},
-        "segments": {
-            "threshold": profile.segments.threshold,
-            "label_thresholds": dict(profile.segments.label_thresholds),
-            "min_length_s": profile.segments.min_length_s,
-            "max_gap_s": profile.segments.max_gap_s,
-        },
+        "segments": profile.segments.settings(),
         "models": {
             name: {
                 "config": _shown(model.config),
