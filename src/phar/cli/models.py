@@ -55,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action.add_argument("source", type=Path, metavar="X.pth", help="any checkpoint")
     action.add_argument("--out", type=Path, required=True, metavar="Y.safetensors", help="file to write")
     action.add_argument("--config", type=Path, help="OpenMMLab config whose net must take every weight")
+    action = add("random", "write a profile's nets with random weights, to measure speed with")
+    action.add_argument("profile", help="a bundled profile")
+    action.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    action.add_argument("--seed", type=int, default=0, help="same seed, same weights (default: 0)")
     action = add("export", "write a net in a form that other programs run")
     action.add_argument("name", help="a name of `phar models list`")
     action.add_argument("out", type=Path, metavar="OUT", help=".xml for OpenVINO, .onnx for ONNX")
@@ -68,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         "pull": _pull,
         "verify": _verify,
         "import": _import,
+        "random": _random,
         "export": _export,
     }
     return actions[args.action](args)
@@ -184,6 +189,16 @@ def _import(args: argparse.Namespace) -> int:
 
     done = import_weights(args.source, args.out, args.config)
     print(f"{done.path}: {done.num_tensors} tensors, {done.num_values} values, {_size(done.size_bytes)}")
+    return 0
+
+
+def _random(args: argparse.Namespace) -> int:
+    from phar.models.untrained import write_untrained
+
+    profile, files = write_untrained(args.profile, args.out, args.seed)
+    for file in files:
+        print(f"{file.path}: {file.num_values} values, {_size(file.size_bytes)}")
+    print(f"{profile}: random weights; use it with --profile {profile}")
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from phar.cli.values import count, length, seconds, unit
-from phar.profile import STREAM_ORDER, Profile, with_overrides, with_preset
+from phar.profile import STREAM_ORDER, Profile, ungated, with_overrides, with_preset
 from phar.schema import ProfileError, UsageError
 
 
@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--correct-rate", type=unit, metavar="P", help="share of sure keypoints the skeleton stream asks for"
+    )
+    group.add_argument(
+        "--ungated", action="store_true", help="ask every stream about every window, whatever its gate says"
     )
     group.add_argument(
         "--label-maps",
@@ -71,7 +74,8 @@ def apply(args: argparse.Namespace, profile: Profile) -> Profile:
         profile = with_overrides(profile, {"streams": off})
     if args.loudness_weights is not None:
         profile = _with_loudness(profile, args.loudness_weights)
-    return with_overrides(profile, _document(args, profile))
+    profile = with_overrides(profile, _document(args, profile))
+    return ungated(profile) if args.ungated else profile
 
 
 def _document(args: argparse.Namespace, profile: Profile) -> dict[str, Any]:

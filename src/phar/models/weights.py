@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phar.models.catalogue import Checkpoint
 from phar.profile import RESOURCES, find_checkpoint, load_labels, sha256_of
 from phar.schema import ModelError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from phar.openmmlab.complexity import Complexity
     from phar.openmmlab.exporting import Exported
 
@@ -37,9 +40,7 @@ def import_weights(source: Path, out: Path, config: Path | None = None) -> Impor
         ModelError: the source is refused or does not fit the config.
         OutputError: it cannot be written.
     """
-    _check_out(source, out)
-    from safetensors.torch import save_file
-
+    check_weights_file(out, source)
     from phar.openmmlab import loading
 
     # Whatever form the source has, older releases' names of weights included, is this function's affair.
@@ -48,25 +49,12 @@ def import_weights(source: Path, out: Path, config: Path | None = None) -> Impor
         from phar.openmmlab.bare import check_weights
 
         check_weights(config, source, state)
-    # Tensors may share memory or be views, which the format does not know.
-    plain = {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
     facts = {
         "imported_from": source.name,
         "source_sha256": sha256_of(source),
         "config": None if config is None else config.name,
     }
-    partial = out.with_name(f".{out.name}.part")
-    try:
-        save_file(plain, partial, metadata={"phar": json.dumps(facts, sort_keys=True)})
-        partial.chmod(0o644)
-        partial.replace(out)
-    except OSError as error:
-        raise OutputError(
-            f"{out} cannot be written: {error.strerror or error}; choose another place"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return Imported(out, len(plain), sum(t.numel() for t in plain.values()), out.stat().st_size)
+    return save_weights(state, out, facts)
 
 
 def export(checkpoint: Checkpoint, out: Path) -> Exported:
@@ -118,17 +106,42 @@ def _config(checkpoint: Checkpoint) -> Path:
     return RESOURCES / checkpoint.config
 
 
-def _check_out(source: Path, out: Path) -> None:
+def check_weights_file(out: Path, source: Path | None = None) -> None:
+    """Check, before any work, that weights can be written to `out` and may replace what is there.
+
+    Raises UsageError, OutputError.
+    """
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors; name it so")
     if not out.parent.is_dir():
         raise OutputError(f"{out}: the folder {out.parent} does not exist; create it first")
     if not out.exists():
         return
-    if not out.is_file() or (source.exists() and out.samefile(source)):
+    is_source = source is not None and source.exists() and out.samefile(source)
+    if not out.is_file() or is_source:
         raise UsageError(f"{out} is the source, or no ordinary file; give the output another name")
     if not _is_own(out):
         raise UsageError(f"{out} exists and was not written by phar; move it away or choose another name")
+
+
+def save_weights(state: Mapping[str, Tensor], out: Path, facts: Mapping[str, Any]) -> Imported:
+    """Write tensors by name to `out`, whole or not at all, with `facts` about them. Raises OutputError."""
+    from safetensors.torch import save_file
+
+    # Tensors may share memory or be views, which the format does not know.
+    plain = {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
+    partial = out.with_name(f".{out.name}.part")
+    try:
+        save_file(plain, partial, metadata={"phar": json.dumps(facts, sort_keys=True)})
+        partial.chmod(0o644)
+        partial.replace(out)
+    except OSError as error:
+        raise OutputError(
+            f"{out} cannot be written: {error.strerror or error}; choose another place"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return Imported(out, len(plain), sum(t.numel() for t in plain.values()), out.stat().st_size)
 
 
 def _is_own(path: Path) -> bool:

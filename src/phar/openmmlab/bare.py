@@ -115,6 +115,18 @@ def check_weights(config: str | Path, checkpoint: str | Path, state: Mapping[str
     loading.load_weights(loading.build(description, _KINDS[kind][0], seed=0), checkpoint, state)
 
 
+def random_weights(config: str | Path, num_classes: int | None, seed: int) -> dict[str, Tensor]:
+    """Return the weights of a config's net as they are drawn from `seed`, untrained.
+
+    `num_classes` is the length of a recognizer's label file, None for other nets. Raises ModelError.
+    """
+    loaded = loading.load_config(config)
+    description = deepcopy(loaded["model"])
+    if num_classes is not None and "cls_head" in description:
+        description["cls_head"]["num_classes"] = num_classes
+    return dict(loading.build(description, _KINDS[kind_of(loaded)][0], seed).state_dict())
+
+
 def example_window(clip: ClipSpec) -> Any:
     """Return one window of noise, in the form a recognizer's clip reader takes."""
     if isinstance(clip, FeatureClip):

@@ -4,7 +4,14 @@ A profile is a YAML file. Paths in it are looked up beside the file first, then
 among the resources that come with phar. Defaults live here and nowhere else.
 """
 
-from phar.profile.build import STREAM_ORDER, default_profile, load_profile, with_overrides, with_preset
+from phar.profile.build import (
+    STREAM_ORDER,
+    default_profile,
+    load_profile,
+    ungated,
+    with_overrides,
+    with_preset,
+)
 from phar.profile.checkpoints import (
     LOCK_FILE,
     describe,
@@ -48,6 +55,7 @@ __all__ = [
     "require_checkpoints",
     "sha256_of",
     "stated_hash",
+    "ungated",
     "with_overrides",
     "with_preset",
 ]

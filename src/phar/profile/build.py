@@ -87,6 +87,12 @@ def with_preset(profile: Profile, preset: str | None) -> Profile:
     return with_overrides(profile, presets[preset])
 
 
+def ungated(profile: Profile) -> Profile:
+    """Return the profile with every gate open: each stream looks at every window it can."""
+    streams = {name: {"gate": None} for name in profile.streams}
+    return with_overrides(profile, {"streams": streams})
+
+
 def _checked(document: Mapping[str, Any], path: Path | None) -> Profile:
     """Check a document and each of its presets, and build the profile."""
     profile = _build(document, path)
