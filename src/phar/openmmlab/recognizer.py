@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from phar.openmmlab import loading
 from phar.openmmlab.backends import Net, make_net
 from phar.openmmlab.clips import ClipSpec, PoseClip, read_clip
+from phar.openmmlab.folding import fold
 from phar.schema import FloatArray, ModelError
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Recognizer:
         if checkpoint is not None:
             state = loading.load_checkpoint(checkpoint)["state_dict"]
             loading.load_weights(model, checkpoint, state, num_classes)
+        fold(model)
         if model.test_cfg is not None:
             # Views are batched here, under a bound of its own.
             model.test_cfg.pop("max_testing_views", None)

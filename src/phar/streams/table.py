@@ -52,7 +52,12 @@ def _skeleton(spec: StreamSpec, loading: _Loading) -> SkeletonStream:
         )
     finder = PersonFinder(
         persons,
-        Detector.load(persons.detector.config, persons.detector.checkpoint, **loading.runtime),
+        Detector.load(
+            persons.detector.config,
+            persons.detector.checkpoint,
+            score_thr=persons.det_score_thr,
+            **loading.runtime,
+        ),
         PoseEstimator.load(persons.pose.config, persons.pose.checkpoint, **loading.runtime),
         loading.clock,
     )
