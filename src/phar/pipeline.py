@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phar import __version__, timeline
+from phar.clock import Stopwatch, Trace
 from phar.fusion import fuse
 from phar.media import MediaReader, WindowMedia
 from phar.profile import Profile, describe, load_profile
 from phar.schema import Poses, Prediction, Report, Video, Window
 from phar.streams.persons import join_poses
-from phar.streams.stopwatch import Stopwatch
 from phar.streams.stream import Chunk
 from phar.streams.table import Streams, load_streams
 
@@ -36,10 +36,12 @@ class Analyzer:
     The first report's timing holds the loading too, under `load`.
     """
 
-    def __init__(self, profile: Profile, *, device: str = "auto", backend: str = "auto") -> None:
+    def __init__(
+        self, profile: Profile, *, device: str = "auto", backend: str = "auto", trace: Trace | None = None
+    ) -> None:
         self.profile = profile
         self._vocabularies = {name: spec.labels for name, spec in profile.streams.items()}
-        self._clock = Stopwatch()
+        self._clock = Stopwatch(trace)
         with self._clock.stage("load"):
             self.streams: Streams = load_streams(profile, device=device, backend=backend, clock=self._clock)
 
@@ -69,6 +71,7 @@ class Analyzer:
             wanted=self._wanted,
             audio_hz=self.streams.audio_hz,
             num_threads=num_threads,
+            trace=clock.trace,
         ) as reader:
             tell("read", 0.0, reader.video.duration_s)
             for media in self._chunks(reader):
@@ -162,16 +165,17 @@ def analyze(
     topk: int = 5,
     num_threads: int = 0,
     progress: Progress | None = None,
+    trace: Trace | None = None,
 ) -> Report:
     """Analyse one video with a profile and return the report; nothing is written.
 
     profile: a name, a YAML file, a Profile, or None for the default one. device: auto, cpu, cuda,
-    cuda:0, ... backend: auto, torch or openvino. For the rest see `Analyzer.analyze`.
-    Raises MediaError, ModelError or ProfileError.
+    cuda:0, ... backend: auto, torch or openvino. trace: filled with what each thread did when. For the
+    rest see `Analyzer.analyze`. MediaError, ModelError or ProfileError.
     """
     if not isinstance(profile, Profile):
         profile = load_profile(profile)
-    analyzer = Analyzer(profile, device=device, backend=backend)
+    analyzer = Analyzer(profile, device=device, backend=backend, trace=trace)
     return analyzer.analyze(
         video, keep_poses=keep_poses, topk=topk, num_threads=num_threads, progress=progress
     )

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from phar.clock import Stopwatch
 from phar.streams.persons import PersonFinder, join_poses, to_poses
 from phar.streams.skeleton import pose_clip
-from phar.streams.stopwatch import Stopwatch
 
 
 def found(num: int, value: float):

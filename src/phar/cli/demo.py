@@ -15,7 +15,7 @@ from typing import Any
 
 from phar.cli import entry, overrides
 from phar.cli.values import count, device
-from phar.export import WRITERS, check_target, writer_for
+from phar.export import WRITERS, check_target, replacing, writer_for
 from phar.schema import MediaError, Report, UsageError
 
 
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--save-poses", action="store_true", help="also write boxes and keypoints, OUT.poses.npz"
     )
+    out.add_argument("--trace", metavar="FILE", help="also write what ran when, for a browser's tracing page")
     out.add_argument("--truth", metavar="FILE", help="print what was seen beside the known truth in FILE")
     overrides.add_arguments(parser)
 
@@ -67,8 +68,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--save-poses: there are no poses without the skeleton stream; leave the flag out")
     timestamps_path = out.with_name(f"{out.stem}_ts.json") if args.timestamps else None
     poses_path = out.with_name(f"{out.stem}.poses.npz") if args.save_poses else None
+    trace_path = Path(args.trace) if args.trace else None
     inputs = [video, *_files_read(profile)]
-    for target in filter(None, (out, timestamps_path, poses_path)):
+    for target in filter(None, (out, timestamps_path, poses_path, trace_path)):
         check_target(target, inputs)
     truth = read_truth(args.truth) if args.truth else None
     if not video.is_file():
@@ -78,8 +80,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"phar-demo: profile {chosen}: {reason}", file=sys.stderr)
 
     from phar.cli.progress import progress_bar
+    from phar.clock import Trace
     from phar.pipeline import analyze
 
+    trace = Trace() if trace_path is not None else None
     with progress_bar() as progress:
         report = analyze(
             args.video,
@@ -90,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
             topk=args.topk,
             num_threads=args.num_processes,
             progress=progress,
+            trace=trace,
         )
     settings = {**report.profile, "preset": args.preset, "chosen": reason}
     report = dataclasses.replace(
@@ -101,6 +106,9 @@ def run(args: argparse.Namespace) -> int:
         save_poses(report.poses, poses_path)
     if timestamps_path is not None:
         WRITERS["timestamps"].write(report, timestamps_path)
+    if trace_path is not None and trace is not None:
+        with replacing(trace_path) as temporary:
+            temporary.write_text(trace.to_json(), encoding="utf-8")
     writer.write(report, out)
     _say(report, out)
     if truth is not None:

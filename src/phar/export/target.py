@@ -77,9 +77,11 @@ def written_by_phar(path: Path) -> bool:
 
 
 def is_own_document(document: Any) -> bool:
-    """Tell whether parsed JSON is a report, a legacy list or timestamps."""
+    """Tell whether parsed JSON is a report, a trace, a legacy list or timestamps."""
     if isinstance(document, dict):
         if "schema_version" in document and "phar_version" in document:
+            return True
+        if set(document) == {"displayTimeUnit", "traceEvents"}:
             return True
         return bool(document) and all(
             _TIMESTAMP_KEY.fullmatch(key) and isinstance(value, str) for key, value in document.items()

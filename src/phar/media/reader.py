@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from phar.clock import Trace
 from phar.media.assembly import Assembly, Plan, Wanted
 from phar.media.channel import Channel
 from phar.media.frame import Converter, Frame
@@ -103,6 +104,7 @@ class MediaReader:
         queue_bytes: bytes of pictures and sound decoded ahead of the consumer.
         window_bytes: pictures of a window that would need more are kept smaller.
         num_threads: threads of the video decoder; None lets libav choose.
+        trace: where the decoding thread notes what it does, a span per window.
 
     Raises:
         MediaError: on entering, if the file cannot be opened; on the first
@@ -122,12 +124,14 @@ class MediaReader:
         queue_bytes: int = 256 << 20,
         window_bytes: int = 256 << 20,
         num_threads: int | None = None,
+        trace: Trace | None = None,
     ) -> None:
         if not 0 < stride_s <= window_s:
             raise UsageError(f"stride of {stride_s} s must be above 0 and at most the window of {window_s} s")
         self._path = path
         self._plan = Plan(window_s, stride_s, wanted, audio_hz, window_bytes)
         self._num_threads = num_threads
+        self._trace = trace
         self._channel: Channel[WindowMedia] = Channel(queue_windows, queue_bytes)
         self._converter = Converter()
         self._warnings = Warnings()
@@ -198,16 +202,25 @@ class MediaReader:
         failure: BaseException | None = None
         try:
             assert self._assembly is not None
+            ready_s = started
             for window, times_s, frames, audio in self._assembly.windows():
                 media = WindowMedia(window, times_s, frames, audio)
+                self._note("decode", ready_s)
+                full_s = time.perf_counter()
                 if not self._channel.put(media, media.num_bytes):
                     break
-                self._thread_s = time.perf_counter() - started
+                self._note("queue full", full_s)
+                ready_s = time.perf_counter()
+                self._thread_s = ready_s - started
         except BaseException as error:
             failure = error
         finally:
             self._thread_s = time.perf_counter() - started
             self._channel.finish(failure)
+
+    def _note(self, stage: str, start_s: float) -> None:
+        if self._trace is not None:
+            self._trace.add(stage, start_s, time.perf_counter())
 
 
 def read_frames(path: str | Path, num_threads: int | None = None) -> Iterator[Frame]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from phar.clock import Stopwatch
 from phar.openmmlab import Recognizer
 from phar.profile import StreamSpec
 from phar.schema import StreamScore
 from phar.streams.features import SAMPLE_RATE_HZ, log_mel_batch
 from phar.streams.gates import proposal_gate
 from phar.streams.loudness import audible, integrated_lufs
-from phar.streams.stopwatch import Stopwatch
 from phar.streams.stream import Answer, Chunk
 
 

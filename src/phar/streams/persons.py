@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from phar.clock import Stopwatch
 from phar.media import Frame
 from phar.openmmlab import Detector, PoseEstimator
 from phar.profile import PersonSpec
 from phar.schema import FloatArray, Poses
 from phar.streams.carry import carry, detection_frames
-from phar.streams.stopwatch import Stopwatch
 
 Picture = NDArray[np.uint8]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from phar.clock import Stopwatch
 from phar.media import WindowMedia
 from phar.openmmlab import Recognizer
 from phar.profile import StreamSpec
 from phar.schema import StreamScore
-from phar.streams.stopwatch import Stopwatch
 from phar.streams.stream import Answer, Chunk, shown_frames
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from phar.clock import Stopwatch
 from phar.media import WindowMedia
 from phar.openmmlab import PoseClip, Recognizer
 from phar.profile import StreamSpec
 from phar.schema import FloatArray, Poses, StreamScore
 from phar.streams.gates import keypoint_gate, keypoint_share, proposal_gate
 from phar.streams.persons import PersonFinder, to_poses
-from phar.streams.stopwatch import Stopwatch
 from phar.streams.stream import Answer, Chunk, shown_frames
 
 

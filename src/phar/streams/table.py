@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from phar.clock import Stopwatch
 from phar.openmmlab import Detector, PoseEstimator, Recognizer
 from phar.profile import Profile, StreamSpec, require_checkpoints
 from phar.schema import ProfileError
@@ -12,7 +13,6 @@ from phar.streams.audio import AudioStream
 from phar.streams.persons import PersonFinder
 from phar.streams.rgb import RgbStream
 from phar.streams.skeleton import SkeletonStream
-from phar.streams.stopwatch import Stopwatch
 from phar.streams.stream import Stream
 
 
