@@ -171,7 +171,7 @@ def analyze(
 
     profile: a name, a YAML file, a Profile, or None for the default one. device: auto, cpu, cuda,
     cuda:0, ... backend: auto, torch or openvino. trace: filled with what each thread did when. For the
-    rest see `Analyzer.analyze`. MediaError, ModelError or ProfileError.
+    rest see `Analyzer.analyze`. Raises MediaError, ModelError or ProfileError.
     """
     if not isinstance(profile, Profile):
         profile = load_profile(profile)
