@@ -16,10 +16,11 @@ from phar.clock import Stopwatch, Trace
 from phar.fusion import fuse
 from phar.media import MediaReader, WindowMedia
 from phar.profile import Profile, describe, load_profile
-from phar.schema import Poses, Prediction, Report, Video, Window
+from phar.schema import Poses, Prediction, Report, StreamScore, Video, Window
 from phar.streams.persons import join_poses
-from phar.streams.stream import Chunk
-from phar.streams.table import Streams, load_streams
+from phar.streams.skim import SKIMMED_OVER, Proposals, Skimmer
+from phar.streams.stream import Answer, Chunk
+from phar.streams.table import Streams, load_skimmer, load_streams
 
 #: Called with the stage's name, the seconds of video that are done and the expected duration.
 Progress = Callable[[str, float, float], None]
@@ -42,8 +43,10 @@ class Analyzer:
         self.profile = profile
         self._vocabularies = {name: spec.labels for name, spec in profile.streams.items()}
         self._clock = Stopwatch(trace)
+        self._where = {"device": device, "backend": backend}
+        self._loaded_skimmer: Skimmer | None = None
         with self._clock.stage("load"):
-            self.streams: Streams = load_streams(profile, device=device, backend=backend, clock=self._clock)
+            self.streams: Streams = load_streams(profile, clock=self._clock, **self._where)
 
     def analyze(
         self,
@@ -52,10 +55,12 @@ class Analyzer:
         keep_poses: bool = False,
         topk: int = 5,
         num_threads: int = 0,
+        skim: bool = False,
         progress: Progress | None = None,
     ) -> Report:
         """Analyse one video file and return its report; nothing is written.
 
+        skim: look at single pictures first, and fully only where they show something.
         keep_poses: keep the persons the skeleton stream saw. topk: labels listed per clip.
         num_threads: decoding threads, 0 for the decoder's choice. progress: told after each chunk.
         Raises MediaError if the file cannot be read at all.
@@ -64,18 +69,20 @@ class Analyzer:
         predictions: list[Prediction] = []
         poses: list[Poses] = []
         tell = progress or (lambda stage, done_s, total_s: None)
+        looked_at = self._skimmer().propose(video, num_threads) if skim else None
         with MediaReader(
             video,
             window_s=self.profile.window_s,
             stride_s=self.profile.stride_s,
-            wanted=self._wanted,
+            wanted=lambda _, __, window, times_s: self._wanted(window, times_s, looked_at),
+            needed=looked_at and looked_at.touch,
             audio_hz=self.streams.audio_hz,
             num_threads=num_threads,
             trace=clock.trace,
         ) as reader:
             tell("read", 0.0, reader.video.duration_s)
             for media in self._chunks(reader):
-                for prediction, seen in self._score(media):
+                for prediction, seen in self._score(media, looked_at):
                     predictions.append(prediction)
                     if keep_poses and seen is not None:
                         poses.append(seen)
@@ -88,7 +95,7 @@ class Analyzer:
         clock.restart()
         return Report(
             video=source,
-            profile=describe(self.profile, **self.streams.runtime),
+            profile=describe(self.profile, skimmed=skim, **self.streams.runtime),
             labels=self.profile.labels,
             vocabularies=self._vocabularies,
             predictions=tuple(predictions),
@@ -102,9 +109,17 @@ class Analyzer:
             warnings=tuple(warnings),
         )
 
+    def _skimmer(self) -> Skimmer:
+        if self._loaded_skimmer is None:
+            with self._clock.stage("load"):
+                self._loaded_skimmer = load_skimmer(self.profile, clock=self._clock, **self._where)
+        return self._loaded_skimmer
+
     def _wanted(
-        self, num_frames: int, fps: float, window: Window, frame_times_s: NDArray[np.float64]
+        self, window: Window, frame_times_s: NDArray[np.float64], looked_at: Proposals | None
     ) -> set[int]:
+        if looked_at is not None and not looked_at.touch(window.start_s, window.end_s):
+            return set()
         return set().union(*(stream.wanted(frame_times_s) for stream in self.streams.in_order))
 
     def _chunks(self, reader: MediaReader) -> Iterator[list[WindowMedia]]:
@@ -125,15 +140,24 @@ class Analyzer:
             if media is None:
                 return
 
-    def _score(self, media: list[WindowMedia]) -> Iterator[tuple[Prediction, Poses | None]]:
-        chunk = Chunk(media, None)
-        answers = {}
-        for stream in self.streams.in_order:
-            answers[stream.name] = stream.score(chunk)
-            if stream.name == "rgb":
-                chunk = Chunk(media, [answer.score for answer in answers["rgb"]])
-        for i in range(len(media)):
-            given = {name: answer[i] for name, answer in answers.items()}
+    def _score(
+        self, media: list[WindowMedia], looked_at: Proposals | None
+    ) -> Iterator[tuple[Prediction, Poses | None]]:
+        seen = [
+            each
+            for each in media
+            if looked_at is None or looked_at.touch(each.window.start_s, each.window.end_s)
+        ]
+        answers = self._ask(seen) if seen else {}
+        position = {each.window.index: i for i, each in enumerate(seen)}
+        for each in media:
+            i = position.get(each.window.index)
+            given = {
+                stream.name: Answer(StreamScore(stream.name, each.window, silent=SKIMMED_OVER))
+                if i is None
+                else answers[stream.name][i]
+                for stream in self.streams.in_order
+            }
             with self._clock.stage("fusion"):
                 prediction = fuse(
                     self.profile.fusion,
@@ -144,6 +168,16 @@ class Analyzer:
                     {name: spec.temperature for name, spec in self.profile.streams.items()},
                 )
             yield prediction, next((a.poses for a in given.values() if a.poses is not None), None)
+
+    def _ask(self, media: list[WindowMedia]) -> dict[str, list[Answer]]:
+        """Return every stream's answers, one per window."""
+        chunk = Chunk(media, None)
+        answers: dict[str, list[Answer]] = {}
+        for stream in self.streams.in_order:
+            answers[stream.name] = stream.score(chunk)
+            if stream.name == "rgb":
+                chunk = Chunk(media, [answer.score for answer in answers["rgb"]])
+        return answers
 
     def _timing(self, video: Video, reading: dict[str, float]) -> dict[str, Any]:
         total_s = self._clock.total_s
@@ -164,6 +198,7 @@ def analyze(
     keep_poses: bool = False,
     topk: int = 5,
     num_threads: int = 0,
+    skim: bool = False,
     progress: Progress | None = None,
     trace: Trace | None = None,
 ) -> Report:
@@ -177,5 +212,5 @@ def analyze(
         profile = load_profile(profile)
     analyzer = Analyzer(profile, device=device, backend=backend, trace=trace)
     return analyzer.analyze(
-        video, keep_poses=keep_poses, topk=topk, num_threads=num_threads, progress=progress
+        video, keep_poses=keep_poses, topk=topk, num_threads=num_threads, skim=skim, progress=progress
     )

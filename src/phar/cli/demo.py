@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num-processes", type=count, default=0, metavar="N", help="number of decoding threads"
     )
+    parser.add_argument(
+        "--skim",
+        action="store_true",
+        help="look at key frames first, and fully only where they show something",
+    )
     out = parser.add_argument_group("output")
     out.add_argument("--format", choices=tuple(WRITERS), help="what OUT is, instead of what its suffix says")
     out.add_argument(
@@ -64,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     writer = writer_for(out, args.format)
     chosen, reason = (args.profile, "asked for") if args.profile else default_profile()
     profile = overrides.apply(args, load_profile(chosen))
+    if args.skim and profile.skim is None:
+        raise UsageError(f"--skim: profile {profile.name} names no net to skim with; leave the flag out")
     if args.save_poses and profile.persons is None:
         raise UsageError("--save-poses: there are no poses without the skeleton stream; leave the flag out")
     timestamps_path = out.with_name(f"{out.stem}_ts.json") if args.timestamps else None
@@ -93,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
             keep_poses=args.save_poses,
             topk=args.topk,
             num_threads=args.num_processes,
+            skim=args.skim,
             progress=progress,
             trace=trace,
         )

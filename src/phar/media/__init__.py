@@ -5,6 +5,7 @@ from phar.media.frame import Frame
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, read_frames
 from phar.media.sound import Sound
 from phar.media.source import probe
+from phar.media.stills import read_stills
 from phar.media.writer import TimedPicture, at_rate, write_video
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "at_rate",
     "probe",
     "read_frames",
+    "read_stills",
     "write_video",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phar.media.audio import AudioTrack
-from phar.media.demux import MAX_GAP_S, Demuxer
+from phar.media.demux import MAX_GAP_S, Demuxer, Packet
 from phar.media.frame import Converter, Frame, Geometry
 from phar.media.source import Source, Warnings
 from phar.schema import MediaError, Video, Window
@@ -45,6 +45,7 @@ class Plan:
     wanted: Wanted
     audio_hz: int | None
     window_bytes: int
+    needed: Callable[[float, float], bool] | None = None
 
 
 @dataclass
@@ -122,6 +123,9 @@ class Assembly:
         """
         last: av.VideoFrame | None = None
         for stored in self._decode():
+            if isinstance(stored, float):
+                yield from self._advance(stored)
+                continue
             ticks = self._ticks_of(stored)
             if ticks is None:
                 continue
@@ -141,27 +145,65 @@ class Assembly:
         if not self._stopped():
             yield from self._end(last)
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
+    def _decode(self) -> Iterator[av.VideoFrame | float]:
+        """Yield every frame, and the time (s) at which a group of pictures that is left out ends."""
         context = self._source.video.codec_context
         failed = 0
         while not self._stopped():
             packet = self._demuxer.next_video()
-            try:
-                frames = context.decode(packet)
-            except EOFError:
-                return
-            except (av.error.FFmpegError, ValueError, MemoryError):
-                self._warnings.add("video: a damaged packet was skipped")
-                frames = []
+            if packet is not None and (end_s := self._unneeded_until(packet)) is not None:
+                # What the decoder still holds back comes before what is left out.
+                yield from self._frames_of(None) or []
+                context.flush_buffers()
+                self._pass_over()
+                yield end_s
+                continue
+            frames = self._frames_of(packet)
+            if frames is None:
                 failed += 1
                 if self._origin is None and failed >= _MAX_FAILED_PACKETS:
                     return
-            for frame in frames:
-                if frame.is_corrupt:
-                    self._warnings.add("video: a damaged picture was shown as far as it could be decoded")
-                yield frame
+                continue
+            yield from frames
             if packet is None:
                 return
+
+    def _frames_of(self, packet: Packet | None) -> list[av.VideoFrame] | None:
+        """Decode one packet, or (None) what the decoder still holds; None if the packet is damaged."""
+        context = self._source.video.codec_context
+        try:
+            frames = context.decode(packet)
+        except EOFError:
+            return []
+        except (av.error.FFmpegError, ValueError, MemoryError):
+            self._warnings.add("video: a damaged packet was skipped")
+            return None
+        for frame in frames:
+            if frame.is_corrupt:
+                self._warnings.add("video: a damaged picture was shown as far as it could be decoded")
+        return frames
+
+    def _unneeded_until(self, packet: Packet) -> float | None:
+        """Return where the group of pictures that `packet` begins ends, if no one needs it; seconds.
+
+        The first group, which fixes time 0, and the last, which fixes the end, are always needed.
+        """
+        if self._plan.needed is None or self._origin is None or not packet.is_keyframe:
+            return None
+        start = packet.dts if self._demuxer.timed_by_dts else packet.pts
+        end = self._demuxer.next_key()
+        if start is None or end is None or end <= start:
+            return None
+        start_s, end_s = self._seconds(start), self._seconds(end)
+        return None if self._plan.needed(start_s, end_s) else end_s
+
+    def _pass_over(self) -> None:
+        """Leave out the packets up to the next key frame."""
+        self._num_frames += 1
+        packets = self._demuxer.video_packets
+        while packets and not packets[0].is_keyframe:
+            self._demuxer.next_video()
+            self._num_frames += 1
 
     def _begin(self, stored: av.VideoFrame, ticks: int) -> None:
         """Fix time 0 and the geometry at the first frame."""

@@ -115,6 +115,21 @@ class Demuxer:
         self._bytes_ahead -= packet.size
         return packet
 
+    def next_key(self) -> int | None:
+        """Look ahead for the next key frame that is still to be taken, and return when it is shown.
+
+        None if the file ends before one comes, or if it lies too far ahead.
+        """
+        looked_at = 0
+        while True:
+            while looked_at < len(self.video_packets):
+                packet = self.video_packets[looked_at]
+                if packet.is_keyframe:
+                    return packet.dts if self.timed_by_dts else packet.pts
+                looked_at += 1
+            if not self.can_read_ahead() or not self.pump():
+                return None
+
     def drop_video(self) -> None:
         """Forget the video packets read so far, for a consumer of sound alone."""
         self.video_packets.clear()

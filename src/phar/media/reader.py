@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +104,9 @@ class MediaReader:
         queue_bytes: bytes of pictures and sound decoded ahead of the consumer.
         window_bytes: pictures of a window that would need more are kept smaller.
         num_threads: threads of the video decoder; None lets libav choose.
+        needed: tells whether any part of [start_s, end_s) is needed; groups of pictures of which
+            nothing is are not decoded. The windows they lie in still come, with the frame times
+            their packets promise.
         trace: where the decoding thread notes what it does, a span per window.
 
     Raises:
@@ -124,12 +127,13 @@ class MediaReader:
         queue_bytes: int = 256 << 20,
         window_bytes: int = 256 << 20,
         num_threads: int | None = None,
+        needed: Callable[[float, float], bool] | None = None,
         trace: Trace | None = None,
     ) -> None:
         if not 0 < stride_s <= window_s:
             raise UsageError(f"stride of {stride_s} s must be above 0 and at most the window of {window_s} s")
         self._path = path
-        self._plan = Plan(window_s, stride_s, wanted, audio_hz, window_bytes)
+        self._plan = Plan(window_s, stride_s, wanted, audio_hz, window_bytes, needed)
         self._num_threads = num_threads
         self._trace = trace
         self._channel: Channel[WindowMedia] = Channel(queue_windows, queue_bytes)

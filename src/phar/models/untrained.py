@@ -35,7 +35,9 @@ def write_untrained(name: str, folder: Path, seed: int) -> tuple[Path, list[Impo
     if name not in bundled_profiles():
         raise UsageError(f"profile {name!r} is not bundled; use one of {', '.join(bundled_profiles())}")
     profile = load_profile(name)
-    nets = dict(_nets(profile))
+    nets: dict[str, tuple[Path, int | None]] = {}
+    for file, net in _nets(profile):
+        nets.setdefault(file, net)
     out = folder / f"{name}-random.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,8 +74,8 @@ def _nets(profile: Profile) -> Iterator[tuple[str, tuple[Path, int | None]]]:
     for preset in (None, *profile.presets):
         part = with_preset(profile, preset)
         for name, model in part.models().items():
-            stream = part.streams.get(name)
-            size = None if stream is None else len(stream.labels)
+            spec = part.skim if name == "skim" else part.streams.get(name)
+            size = None if spec is None else len(spec.labels)
             yield _file_name(model.checkpoint or model.config), (model.config, size)
 
 

@@ -21,8 +21,9 @@ PREFIX = "backbone.patch_embed.stem."
 class StemPatches(nn.Module):
     """Frames to patch embeddings through a convolutional stem and a projection of 2x2 of its cells."""
 
-    def __init__(self, stem: Mapping[str, Any], channels: int, embed_dims: int) -> None:
+    def __init__(self, stem: Mapping[str, Any], channels: int, embed_dims: int, num_frames: int) -> None:
         super().__init__()
+        self.num_frames = num_frames
         # MMDet's backbones are built under its own name, whatever library's scope is set.
         import mmdet.models  # noqa: F401
         from mmdet.registry import MODELS
@@ -35,12 +36,15 @@ class StemPatches(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Frames (B, 3, T, H, W), or the stem's features of them (B, channels, T, h, w).
 
-        Gives embeddings (B * T, patches, embed_dims).
+        Gives embeddings (B * T, patches, embed_dims). A single frame, T = 1, is embedded once and stands for
+        all the frames of a clip: what a clip in which nothing moves would give.
         """
         pictures = frames.transpose(1, 2).flatten(0, 1)
         features = pictures if frames.shape[1] == self.channels else self.stem(pictures)[-1]
         embedded: Tensor = self.projection(features)
-        return embedded.flatten(2).transpose(1, 2)
+        patches = embedded.flatten(2).transpose(1, 2)
+        still = frames.shape[2] == 1 and self.num_frames > 1
+        return patches.repeat_interleave(self.num_frames, dim=0) if still else patches
 
 
 def register() -> None:
@@ -59,7 +63,7 @@ def register() -> None:
 
         def __init__(self, stem: Mapping[str, Any], stem_channels: int, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.patch_embed = StemPatches(stem, stem_channels, self.embed_dims)
+            self.patch_embed = StemPatches(stem, stem_channels, self.embed_dims, self.num_frames)
 
         def init_weights(self, pretrained: str | None = None) -> None:
             super().init_weights(pretrained)

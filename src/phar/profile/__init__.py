@@ -30,7 +30,7 @@ from phar.profile.resources import (
     find_checkpoint,
     metafile,
 )
-from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, StreamSpec
+from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, SkimSpec, StreamSpec
 
 __all__ = [
     "LOCK_FILE",
@@ -40,6 +40,7 @@ __all__ = [
     "ModelSpec",
     "PersonSpec",
     "Profile",
+    "SkimSpec",
     "StreamSpec",
     "below_checkpoints",
     "bundled_profiles",

@@ -10,8 +10,8 @@ from typing import Any
 from phar.profile.document import check_shape, find_profile, merged, read_yaml
 from phar.profile.labels import check_spelling, load_labels
 from phar.profile.resources import RESOURCES, resolve
-from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, StreamSpec
-from phar.schema import ProfileError, SegmentSpec
+from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, SkimSpec, StreamSpec
+from phar.schema import NONE, ProfileError, SegmentSpec
 
 #: The order in which command-line lists name the streams.
 STREAM_ORDER = ("rgb", "skeleton", "audio")
@@ -26,6 +26,7 @@ _DEFAULTS: Mapping[str, Any] = {
     },
     "fusion": {"rule": "weighted_sum", "threshold": 0.0},
     "segments": {},
+    "skim": {"threshold": 0.2, "every_s": 2.0, "max_gap_s": 10.0},
 }
 
 
@@ -142,6 +143,7 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Profile:
         fusion=filled["fusion"]["rule"],
         segments=segments,
         path=path,
+        skim=_skim(filled["skim"], bases, f"{where}: skim") if "skim" in document else None,
         document=copy.deepcopy(dict(document)),
     )
 
@@ -226,6 +228,19 @@ def _persons(
         detector_stride=entry["detector_stride"],
         max_persons=entry["max_persons"],
         short_side_px=entry.get("short_side_px"),
+    )
+
+
+def _skim(entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> SkimSpec:
+    labels = _labels(entry["labels"], bases, f"{where}.labels")
+    if NONE not in labels:
+        raise ProfileError(f"{where}.labels has no {NONE!r}, by which it would pass over anything; add it")
+    return SkimSpec(
+        model=_model(entry, bases, where),
+        labels=labels,
+        threshold=float(entry["threshold"]),
+        every_s=float(entry["every_s"]),
+        max_gap_s=float(entry["max_gap_s"]),
     )
 
 

@@ -85,7 +85,9 @@ def _hashes_in(path: Path, key: str, _changed_ns: int) -> dict[str, str]:
     return found
 
 
-def describe(profile: Profile, *, backend: str, device: str, precision: str) -> dict[str, Any]:
+def describe(
+    profile: Profile, *, backend: str, device: str, precision: str, skimmed: bool = False
+) -> dict[str, Any]:
     """Return the `profile` object of the report: settings, models and their hashes."""
     return {
         "name": profile.name,
@@ -105,7 +107,9 @@ def describe(profile: Profile, *, backend: str, device: str, precision: str) -> 
                 else None,
             }
             for name, model in profile.models().items()
+            if skimmed or name != "skim"
         },
+        "skimmed": skimmed,
         "backend": backend,
         "device": device,
         "precision": precision,

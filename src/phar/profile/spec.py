@@ -76,6 +76,22 @@ class PersonSpec:
 
 
 @dataclass(frozen=True)
+class SkimSpec:
+    """How `--skim` finds the parts of a video that are worth a full look."""
+
+    model: ModelSpec
+    """A recognizer of single pictures."""
+    labels: tuple[str, ...]
+    """What it tells apart, `none` among it."""
+    threshold: float
+    """A picture is worth a look if what is not `none` sums up to this much; in [0, 1]."""
+    every_s: float
+    """Pictures are taken at most this often."""
+    max_gap_s: float
+    """Key frames this far apart are enough."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """Everything that decides how a video is analysed."""
 
@@ -94,6 +110,8 @@ class Profile:
     segments: SegmentSpec
     path: Path | None
     """The YAML file it was read from."""
+    skim: SkimSpec | None = None
+    """None: the profile has no net to skim with."""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The checked YAML document, with overrides merged in."""
 
@@ -108,10 +126,12 @@ class Profile:
         return tuple(self.document.get("presets", {}))
 
     def models(self) -> dict[str, ModelSpec]:
-        """Return every model by its name: the streams', then `detector` and `pose`."""
+        """Return every model by its name: the streams', then `detector` and `pose`, and `skim`."""
         found = {name: stream.model for name, stream in self.streams.items()}
         if self.persons is not None:
             found |= {"detector": self.persons.detector, "pose": self.persons.pose}
+        if self.skim is not None:
+            found["skim"] = self.skim.model
         return found
 
     def missing_checkpoints(self) -> dict[str, Path]:

@@ -13,6 +13,7 @@ from phar.streams.audio import AudioStream
 from phar.streams.persons import PersonFinder
 from phar.streams.rgb import RgbStream
 from phar.streams.skeleton import SkeletonStream
+from phar.streams.skim import Skimmer
 from phar.streams.stream import Stream
 
 
@@ -86,6 +87,19 @@ class Streams:
     """Sample rate the sound is wanted at, or None if no stream listens."""
     runtime: Mapping[str, str]
     """Where the nets run, as the report says it: `backend`, `device`, `precision`."""
+
+
+def load_skimmer(profile: Profile, *, device: str, backend: str, clock: Stopwatch) -> Skimmer:
+    """Load the net by which a profile skims. Raises ProfileError if it has none, ModelError."""
+    if profile.skim is None:
+        raise ProfileError(
+            f"profile {profile.name} has no net to skim with; give it `skim` or leave --skim out"
+        )
+    model = profile.skim.model
+    recognizer = Recognizer.load(
+        model.config, model.checkpoint, num_classes=len(profile.skim.labels), device=device, backend=backend
+    )
+    return Skimmer(profile.skim, recognizer, clock)
 
 
 def load_streams(profile: Profile, *, device: str, backend: str, clock: Stopwatch) -> Streams:
