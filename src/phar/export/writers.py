@@ -37,10 +37,10 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
             Writer("json", ".json", "the full report", "phar.export.report"),
             Writer("legacy", ".json", "list of {score: label} per window", "phar.export.legacy"),
             Writer("timestamps", ".json", '{"start:end": label}, merged', "phar.export.timestamps"),
-            Writer("html", ".html", "one page with player, lanes and settings", "phar.export.html"),
             Writer(
                 "mp4", ".mp4", "the video with labels drawn on it", "phar.export.overlay", needs_video=True
             ),
+            Writer("html", ".html", "one page with player, lanes and settings", "phar.export.html"),
         )
     }
 )
