@@ -145,7 +145,8 @@ def browser(start_browser: Callable[[], Browser]) -> Iterator[Browser]:
 
 
 def _started(downloads: Path) -> Browser:
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
     if program is None or driver is None:
         pytest.skip("Chromium and its driver are not here; requirements/browser.sh says how to get them")
     from selenium import webdriver
