@@ -69,8 +69,13 @@ def edge_cases() -> list[dict[str, Any]]:
         # As float32, 0.3 lies above the threshold 0.3 and 0.7 below the threshold 0.7.
         case("a score of 0.3 at 0.3", two, [[0.3, 0, 0, 0], [0.29999998, 0, 0, 0]], threshold=0.3),
         case("a score of 0.7 at 0.7", two, [[0.7, 0, 0, 0], [0.70000005, 0, 0, 0]], threshold=0.7),
-        # 0.7 - 0.1 is 0.6, a little less than the float64 0.6.
-        case("hysteresis in binary", two, [[0.8, 0, 0, 0], [0.6, 0, 0, 0]], threshold=0.7, hysteresis=0.1),
+        # 0.55 - 0.3 is more than 0.25 in float64, though 0.25 + 0.3 is 0.55; 0.34 - 0.09 is less.
+        case(
+            "hysteresis in binary, out", two, [[1, 0, 0, 0], [0.25, 0, 0, 0]], threshold=0.55, hysteresis=0.3
+        ),
+        case(
+            "hysteresis in binary, in", two, [[1, 0, 0, 0], [0.25, 0, 0, 0]], threshold=0.34, hysteresis=0.09
+        ),
         case("a threshold of 0", two, [[1e-7, 0, 0, 0], [0, 0, 0, 1e-7]], threshold=0),
         case("a threshold of 1", two, [[1, 0, 0, 0], [0.99999994, 0, 0, 0]], threshold=1),
         case("gaps just bridged", many, alternating[: len(many)], max_gap_s=0.7),

@@ -180,6 +180,40 @@ def test_the_panel_says_what_each_stream_added(page: Any, long_report: Report) -
     assert page.texts("#verdict span")[0].startswith("Flagged" if passed else "Not flagged")
 
 
+def test_the_panel_says_what_decided(browser: Any, make_report: Any, tmp_path: Path) -> None:
+    march = [0.8, 0.45, 0.1, 0.8, 0.1, 0.1, 0.45, 0.1, 0.1]
+    wave = [0, 0, 0, 0, 0, 0.7, 0, 0, 0.3]
+    rows = [{"rgb": [m, w, 0, 0]} for m, w in zip(march, wave, strict=True)]
+    WRITERS["html"].write(make_report(rows, 9 * 7.0), tmp_path / "page.html")
+    browser.open(tmp_path / "page.html")
+    for name, value in {"threshold": 0.5, "hysteresis": 0.1, "max_gap_s": 7, "min_length_s": 8}.items():
+        browser.set(f"#all-{name}", value)
+    said = []
+    for i in range(9):
+        browser.set("#seek", 7 * i + 3)
+        said.append((browser.texts("#verdict strong")[0], browser.texts("#verdict span")[0]))
+    assert said == [
+        ("march", "Flagged: 0.80 reaches the threshold of 0.5."),
+        (
+            "march",
+            "Flagged: 0.45 misses the threshold of 0.5 by no more than the hysteresis of 0.1, "
+            "beside a window that reaches it.",
+        ),
+        ("march", "Flagged: 0.10; the gap between two runs is bridged, being no longer than 7 s."),
+        ("march", "Flagged: 0.80 reaches the threshold of 0.5."),
+        ("march", "Not flagged: 0.10 misses the threshold of 0.5."),
+        ("wave", "Not flagged: 0.70, but the run is shorter than the least length of 8 s."),
+        ("march", "Not flagged: 0.45 is near the threshold of 0.5, but no window of its run reaches it."),
+        ("march", "Not flagged: 0.10 misses the threshold of 0.5."),
+        ("wave", "Not flagged: 0.30 misses the threshold of 0.5."),
+    ]
+    browser.click(".lane[data-label='0']")
+    browser.set("#seek", 38)
+    assert browser.texts("#verdict span") == ["Not flagged: 0.10; a run of wave here was dropped."]
+    browser.set("#seek", 60)
+    assert browser.texts("#verdict span") == ["Not flagged: 0.10; wave is higher."]
+
+
 def test_terms_add_up_for_every_rule(
     browser: Any, make_report: Callable[..., Report], tmp_path: Path
 ) -> None:
@@ -246,6 +280,9 @@ def test_keys_go_from_segment_to_segment(page: Any, long_report: Report) -> None
     assert playhead(page) == starts[1]
     page.press("\ue014")
     assert playhead(page) == starts[1] + 5
+    page.run("document.querySelector('#common input').focus()")
+    page.press("k")
+    assert playhead(page) == starts[1], "a slider needs arrows and no letters"
     page.press("?")
     assert page.run("return document.querySelector('#keys').open")
     assert len(page.texts("#keys tr")) == 12

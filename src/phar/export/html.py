@@ -129,14 +129,13 @@ def segment_spec(profile: Mapping[str, Any]) -> SegmentSpec:
 def _stream(name: str, report: Report) -> dict[str, Any]:
     """Return one stream: per window a position in `states`, and the scores of those that are not silent."""
     column = {label: i for i, label in enumerate(report.labels)}
+    given = [prediction.streams.get(name) for prediction in report.predictions]
     states: dict[str, int] = {}
-    state, rows = [], []
-    for prediction in report.predictions:
-        score = prediction.streams.get(name)
-        spoken = score is not None and score.probs is not None
-        if spoken:
-            rows.append(score.probs)
-        state.append(states.setdefault(json.dumps(_state(name, prediction)), len(states)))
+    state = [
+        states.setdefault(json.dumps(_state(name, prediction)), len(states))
+        for prediction in report.predictions
+    ]
+    rows = [score.probs for score in given if score is not None and score.probs is not None]
     return {
         "name": name,
         "labels": [column[label] for label in report.vocabularies[name]],

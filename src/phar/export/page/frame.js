@@ -60,10 +60,12 @@ const Frame = (() => {
     ];
   }
 
-  /** Elements that need a key for themselves. */
+  /** Whether an element needs a key for itself. */
   function takes(element, key) {
-    if (element.matches("input[type=search], input[type=number], textarea")) return true;
-    if (element.matches("select, input")) return key === " " || key.startsWith("Arrow") || key.length === 1;
+    const arrow = key.startsWith("Arrow");
+    if (element.matches("input[type=search], input[type=number], select")) return true;
+    if (element.matches("input[type=range]")) return arrow && element.id !== "seek";
+    if (element.matches("input")) return key === " " || arrow;
     return key === " " && element.matches("button, summary");
   }
 

@@ -46,7 +46,7 @@ const Listing = (() => {
     const order = [...given].sort((a, b) =>
       key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a.start_s - b.start_s,
     );
-    rows = order.slice(0, limit).map((segment) => ({ segment, element: line(segment) }));
+    rows = order.slice(0, limit).map((segment) => ({ segment, element: line(segment), current: false }));
     body.replaceChildren(...rows.map((row) => row.element));
     playing = null;
     byId("number").textContent = given.length;
@@ -76,9 +76,11 @@ const Listing = (() => {
   /** Mark the rows at time `t`; while the video plays, keep the first of them in sight. */
   function follow(t, isPlaying) {
     let first = null;
-    for (const { segment, element } of rows) {
+    for (const row of rows) {
+      const { segment, element } = row;
       const current = segment.start_s <= t && t < segment.end_s;
-      element.classList.toggle("current", current);
+      if (current !== row.current) element.classList.toggle("current", current);
+      row.current = current;
       if (current && !first) first = element;
     }
     if (isPlaying && first && first !== playing) {

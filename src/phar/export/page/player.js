@@ -32,7 +32,7 @@ const Player = (() => {
   }
 
   function toggle() {
-    if (!loaded()) return say("No video is loaded; choose one.");
+    if (!loaded()) return say("No video is loaded; open one.");
     if (!video.paused) return video.pause();
     video.play().catch((error) => say(`The video cannot be played: ${error.message}`));
   }

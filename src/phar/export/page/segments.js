@@ -76,23 +76,24 @@ const Segmenting = (() => {
     }
   }
 
-  /** One label at a time: {segments, names, causes}; segments cover the video without overlap. */
+  /** One label at a time: {segments, names, causes, meant}; segments cover the video without overlap. */
   function segments(table, spec, smoothed = smooth(table, spec.smooth_s)) {
     const { labels, count, scores } = table;
     const width = labels.length;
     const names = new Int32Array(count);
     const passed = new Uint8Array(count);
+    const thresholds = labels.map((label) => thresholdOf(spec, label));
     for (let w = 0; w < count; w++) {
       const best = highest(smoothed, w * width, width);
       const peak = smoothed[w * width + best];
-      const threshold = thresholdOf(spec, labels[best]);
+      const threshold = thresholds[best];
       names[w] = best !== table.none && peak > 0 && peak >= threshold - spec.hysteresis ? best : NOBODY;
       passed[w] = peak >= threshold;
     }
-    const causes = settle(table, spec, names, passed);
+    const settled = settle(table, spec, names, passed);
     const score = (w, name) =>
       scores[w * width + (name === NOBODY ? highest(scores, w * width, width) : name)];
-    return { segments: runs(names).map((run) => segment(table, run, score)), names, causes };
+    return { segments: runs(names).map((run) => segment(table, run, score)), names, ...settled };
   }
 
   /** Every label for itself: by position, {segments, causes}; segments of two labels may overlap. */
@@ -109,20 +110,25 @@ const Segmenting = (() => {
         if (value > 0 && value >= threshold - spec.hysteresis) names[w] = column;
         passed[w] = value >= threshold;
       }
-      const causes = settle(table, spec, names, passed);
+      const { causes } = settle(table, spec, names, passed);
       const named = runs(names).filter((run) => run.name !== NOBODY);
       const score = (w) => scores[w * width + column];
       return { segments: named.map((run) => segment(table, run, score)), causes };
     });
   }
 
-  /** Change `names` by hysteresis, bridging and dropping; return the cause of every name. */
+  /**
+   * Change `names` by hysteresis, bridging and dropping. Return the cause of every name, and what was meant:
+   * the name a window had when its run was dropped.
+   */
   function settle(table, spec, names, passed) {
     const { bounds, labels } = table;
     const causes = Uint8Array.from(names, (name, w) =>
       name === NOBODY ? Cause.BELOW : passed[w] ? Cause.PASSED : Cause.NEAR,
     );
+    const meant = new Int32Array(names.length).fill(NOBODY);
     const rename = (run, name, cause) => {
+      if (name === NOBODY) meant.fill(run.name, run.first, run.last);
       names.fill(name, run.first, run.last);
       causes.fill(cause, run.first, run.last);
     };
@@ -147,7 +153,7 @@ const Segmenting = (() => {
       if (length_s < minLengthOf(spec, labels[run.name])) rename(run, NOBODY, Cause.SHORT);
     }
     bridge();
-    return causes;
+    return { causes, meant };
   }
 
   /** {name, first, last} of each run of equal neighbours, half-open. */

@@ -43,18 +43,25 @@ const Timeline = (() => {
 
   /** A short line as stream `i` is drawn; null is the fused score. */
   function swatch(i) {
-    const line = make("span", { class: "swatch" });
-    line.style.borderColor = i === null ? "var(--text)" : `var(--stream-${i % 4})`;
-    line.style.borderTopStyle = i === null ? "solid" : ["dashed", "dotted", "dashed", "solid"][i % 4];
-    return line;
+    const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    picture.setAttribute("class", "swatch");
+    picture.setAttribute("aria-hidden", "true");
+    const line = document.createElementNS(picture.namespaceURI, "path");
+    line.setAttribute("d", "M0 2h18");
+    line.setAttribute("stroke-dasharray", i === null ? "none" : DASHES[i % 4].join(" ") || "none");
+    line.style.stroke = i === null ? "var(--text)" : `var(--stream-${i % 4})`;
+    picture.append(line);
+    return picture;
   }
 
-  const toX = (t) => ((t - view.from) / (view.to - view.from)) * plot.clientWidth;
-  const toTime = (x) => view.from + (x / plot.clientWidth) * (view.to - view.from);
+  /** Width of the plot in pixels, as of the last drawing. */
+  let width = 0;
+  const toX = (t) => ((t - view.from) / (view.to - view.from)) * width;
+  const toTime = (x) => view.from + (x / width) * (view.to - view.from);
 
   function prepared(canvas, height_px) {
     const ratio = devicePixelRatio || 1;
-    canvas.width = Math.round(plot.clientWidth * ratio);
+    canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height_px * ratio);
     canvas.style.height = `${height_px}px`;
     const pen = canvas.getContext("2d");
@@ -64,7 +71,6 @@ const Timeline = (() => {
 
   /** Windows under each column of pixels, half-open. */
   function columns() {
-    const width = plot.clientWidth;
     const firsts = new Int32Array(width);
     const lasts = new Int32Array(width);
     for (let x = 0; x < width; x++) {
@@ -74,12 +80,12 @@ const Timeline = (() => {
       while (last < table.count && bounds[last] < toTime(x + 1)) last++;
       lasts[x] = table.count ? last : 0;
     }
-    return { width, firsts, lasts };
+    return { firsts, lasts };
   }
 
   function drawAxis() {
     const pen = prepared(byId("axis"), 20);
-    const pixels = plot.clientWidth / (view.to - view.from);
+    const pixels = width / (view.to - view.from);
     const step = STEPS_S.find((s) => s * pixels >= 64) ?? STEPS_S.at(-1);
     pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
     pen.fillStyle = colours.dim;
@@ -90,13 +96,13 @@ const Timeline = (() => {
       pen.moveTo(x, 14);
       pen.lineTo(x, 20);
       const text = clock(n * step, step < 1 ? 1 : 0);
-      const room = plot.clientWidth - pen.measureText(text).width;
+      const room = width - pen.measureText(text).width;
       if (x + 3 <= room) pen.fillText(text, x + 3, 14);
     }
     pen.stroke();
   }
 
-  function drawChart({ width, firsts, lasts }) {
+  function drawChart({ firsts, lasts }) {
     const height = 112;
     const pen = prepared(byId("chart"), height);
     const { focus, spec, smoothed } = shown;
@@ -157,7 +163,7 @@ const Timeline = (() => {
     byId("chart").setAttribute("aria-label", `Scores of ${labels[focus]} over time, fused and by stream`);
   }
 
-  function drawLanes({ width, firsts, lasts }) {
+  function drawLanes({ firsts, lasts }) {
     const row = rowHeight();
     const pen = prepared(byId("lanes"), row * shown.rows.length);
     shown.rows.forEach((label, i) => {
@@ -201,7 +207,8 @@ const Timeline = (() => {
   const rowHeight = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
 
   function draw() {
-    if (!shown || !plot.clientWidth) return;
+    width = plot.clientWidth;
+    if (!shown || !width) return;
     const found = columns();
     drawAxis();
     drawChart(found);
@@ -256,7 +263,7 @@ const Timeline = (() => {
       const hover = byId("hover");
       hover.hidden = event.pointerType !== "mouse";
       hover.style.transform = `translateX(${x(event)}px)`;
-      hover.classList.toggle("flipped", x(event) > plot.clientWidth - 60);
+      hover.classList.toggle("flipped", x(event) > width - 60);
       hover.firstElementChild.textContent = clock(Math.max(0, toTime(x(event))));
       if (plot.hasPointerCapture(event.pointerId)) seek(toTime(x(event)));
     });
@@ -268,7 +275,7 @@ const Timeline = (() => {
       (event) => {
         const sideways = event.shiftKey && !event.deltaX ? event.deltaY : event.deltaX;
         if (event.ctrlKey) zoom(2 ** (event.deltaY / 200), toTime(x(event)));
-        else if (sideways) move(view.from + (sideways / plot.clientWidth) * (view.to - view.from));
+        else if (sideways) move(view.from + (sideways / width) * (view.to - view.from));
         else return;
         event.preventDefault();
       },

@@ -21,11 +21,12 @@ const Why = (() => {
     const cause = mode === "lanes" ? found[label].causes[w] : found.causes[w];
     const flagged = named === label && cause <= Cause.BRIDGED;
     if (label === table.none) return [false, `${value}: nothing known is seen.`];
-    if (named !== label && named !== Segmenting.NOBODY)
-      return [false, `${value}; ${labels[named]} is named here.`];
-    const best = strongest(smoothed, w);
-    if (mode !== "lanes" && !flagged && best !== label && cause !== Cause.SHORT) {
-      return [false, `${value}; ${labels[best]} scores higher and is not named either.`];
+    if (!flagged && mode !== "lanes") {
+      const best = strongest(smoothed, w);
+      const dropped = cause === Cause.SHORT || cause === Cause.WEAK ? found.meant[w] : label;
+      if (named !== Segmenting.NOBODY) return [false, `${value}; ${labels[named]} is named here.`];
+      if (dropped !== label) return [false, `${value}; a run of ${labels[dropped]} here was dropped.`];
+      if (cause === Cause.BELOW && best !== label) return [false, `${value}; ${labels[best]} is higher.`];
     }
     const text = {
       [Cause.PASSED]: `${value} reaches the threshold of ${threshold}.`,
@@ -46,10 +47,10 @@ const Why = (() => {
     return best;
   }
 
-  /** The label to explain while following the playhead: the one that is named, or else the highest. */
+  /** The label to explain while following the playhead: named, or else dropped, or else the highest. */
   function labelAt(w, { smoothed, mode, found }) {
-    const named = mode === "lanes" ? Segmenting.NOBODY : found.names[w];
-    return named === Segmenting.NOBODY ? strongest(smoothed, w) : named;
+    const known = mode === "lanes" ? [] : [found.names[w], found.meant[w]];
+    return known.find((label) => label !== Segmenting.NOBODY) ?? strongest(smoothed, w);
   }
 
   function show(w, label, state) {
