@@ -1,6 +1,6 @@
 # make install    .venv with phar and all it needs (PHAR_TORCH=cuda for CUDA wheels)
 # make demo       phar-demo and phar-tags on the sample video
-# make test       lint, then every test
+# make test       lint, then every test; as root on Debian it installs Chromium first
 # make lint       ruff, mypy and hadolint
 # make bundle     render the world and train the bundled models (hours)
 # make clean      remove what the other targets made
@@ -48,6 +48,7 @@ lint: $(DEVELOP)
 	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.gpu
 
 test: lint
+	@sh requirements/browser.sh
 	$(BIN)/pytest
 
 bundle: $(RUNTIME)

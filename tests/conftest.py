@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["fake_streams", "report_fixtures"]
+pytest_plugins = ["browser_fixtures", "fake_streams", "report_fixtures"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

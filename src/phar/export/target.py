@@ -21,6 +21,9 @@ from phar.schema import OutputError, PharError, UsageError
 #: The container comment of every media file phar writes starts with this word.
 MEDIA_COMMENT = "phar"
 
+#: The second line of every page phar writes starts with this comment.
+PAGE_COMMENT = b"<!-- written by phar "
+
 #: The array that marks an .npz file as saved poses; its value is the form's version.
 POSES_MARK = "phar_poses"
 
@@ -62,7 +65,7 @@ def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def written_by_phar(path: Path) -> bool:
-    """Tell whether a file is a report, a legacy list, timestamps, poses or media that phar wrote."""
+    """Tell whether a file is a report, a legacy list, timestamps, poses, page or media that phar wrote."""
     with path.open("rb") as stream:
         head = stream.read(64).lstrip()
     if head[:1] in (b"{", b"["):
@@ -70,6 +73,8 @@ def written_by_phar(path: Path) -> bool:
             return is_own_document(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, RecursionError):
             return False
+    if head.startswith(b"<!doctype html>"):
+        return head.partition(b"\n")[2].startswith(PAGE_COMMENT)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return f"{POSES_MARK}.npy" in archive.namelist()

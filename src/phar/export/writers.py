@@ -40,6 +40,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
             Writer(
                 "mp4", ".mp4", "the video with labels drawn on it", "phar.export.overlay", needs_video=True
             ),
+            Writer("html", ".html", "one page with player, lanes and settings", "phar.export.html"),
         )
     }
 )
