@@ -23,7 +23,7 @@ from phar.profile.resources import (
     find_checkpoint,
     metafile,
 )
-from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, StreamSpec
+from phar.profile.spec import LoudnessGate, ModelSpec, OnnxSpec, PersonSpec, Profile, StreamSpec
 
 __all__ = [
     "LOCK_FILE",
@@ -31,6 +31,7 @@ __all__ = [
     "STREAM_ORDER",
     "LoudnessGate",
     "ModelSpec",
+    "OnnxSpec",
     "PersonSpec",
     "Profile",
     "StreamSpec",
