@@ -82,3 +82,15 @@ def read_frames(path: Path) -> list[np.ndarray]:
         if not there:
             return frames
         frames.append(np.ascontiguousarray(frame[:, :, ::-1]))
+
+
+def moving_pictures(num_frames: int, height_px: int, width_px: int, seed: int = 0) -> np.ndarray:
+    """Smooth noise that drifts and changes: (num_frames, height_px, width_px, 3) uint8."""
+    random = np.random.default_rng(seed)
+    coarse = random.uniform(0, 255, (num_frames // 8 + 2, height_px // 8 + 2, width_px // 8 + 2, 3))
+    frames = np.empty((num_frames, height_px, width_px, 3), np.uint8)
+    for i in range(num_frames):
+        key, part = divmod(i / 8, 1)
+        blended = (1 - part) * coarse[int(key)] + part * coarse[int(key) + 1]
+        frames[i] = cv2.resize(np.roll(blended, i // 4, axis=1), (width_px, height_px))
+    return frames

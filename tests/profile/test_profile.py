@@ -109,7 +109,9 @@ def test_streams_come_in_one_order_however_they_are_written(folder: Path) -> Non
         ({"fusion": {"threshold": 1.5}}, "fusion.threshold: 1.5 is greater than the maximum of 1"),
         ({"streams": {"rgb": {"weight": -1}}}, "streams.rgb.weight: -1 is less than the minimum of 0"),
         ({"streams": {"rgb": {"weight": None}}}, "streams.rgb: 'weight' is missing"),
-        ({"streams": {"smell": {}}}, "streams: key 'smell' is unknown; known are rgb, skeleton, audio"),
+        ({"streams": {"smell": {}}}, "streams.smell is none of rgb, skeleton, audio and says no known kind"),
+        ({"streams": {"smell": {"kind": "nose"}}}, "correct the name, or give it a kind: onnx"),
+        ({"streams": {"rgb": {"sampling": "all"}}}, "streams.rgb.sampling: 'all' is not one of frames-1.x"),
         ({"streams": {"rgb": {"config": "gone.py"}}}, "streams.rgb.config: gone.py does not exist"),
         ({"streams": {"rgb": {"labels": "gone.txt"}}}, "gone.txt cannot be read (No such file or directory)"),
         ({"streams": {"rgb": {"labels": ["run", "run"]}}}, "streams.rgb.labels: 'run' is listed twice"),
@@ -220,6 +222,14 @@ def test_overrides_give_a_new_checked_profile(folder: Path) -> None:
     assert (profile.window_s, profile.streams["rgb"].weight) == (7.0, 0.5)
     with pytest.raises(ProfileError, match="window_s"):
         with_overrides(profile, {"window_s": -1})
+
+
+def test_a_stream_may_pick_frames_its_own_way(folder: Path) -> None:
+    profile = load(folder, {"sampling": "seconds", "streams": {"audio": {"sampling": "frames-0.x"}}})
+    said = {name: stream.sampling for name, stream in profile.streams.items()}
+    assert said == {"rgb": "seconds", "skeleton": "seconds", "audio": "frames-0.x"}
+    assert describe(profile, backend="torch", device="cpu", precision="f32")["stream_sampling"] == said
+    assert load(folder).streams["rgb"].sampling == "frames-1.x"
 
 
 def test_a_stream_can_be_switched_off(folder: Path) -> None:

@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("profile overrides")
     for name, title in (("rgb", "RGB"), ("skeleton", "skeleton"), ("audio", "audio")):
         group.add_argument(
-            f"--{name}-config", metavar="FILE", help=f"OpenMMLab config of the {title} recognizer"
+            f"--{name}-config",
+            metavar="FILE",
+            help=f"MMAction2 1.x config of the {title} recognizer, whose way of picking frames is followed",
         )
         off = "" if name == "rgb" else "; '' switches the stream off"
         group.add_argument(f"--{name}-checkpoint", metavar="FILE", help=f"its weights{off}")
@@ -38,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--label-maps",
         nargs="+",
         metavar="FILE",
-        help="label files in the order rgb, skeleton, audio: one per enabled stream, or all three",
+        help="label files in the order rgb, skeleton, audio, then the profile's other streams: "
+        "one per enabled stream, or all three and the others",
     )
     group.add_argument(
         "--coefficients", nargs="+", type=length, metavar="W", help="fusion weights, in the same order"
@@ -83,6 +86,9 @@ def _document(args: argparse.Namespace, profile: Profile) -> dict[str, Any]:
     streams: dict[str, dict[str, Any]] = {name: {} for name in profile.streams}
     for name in STREAM_ORDER:
         model = _model(getattr(args, f"{name}_config"), getattr(args, f"{name}_checkpoint"))
+        if "config" in model:
+            # The profile's rule is that of the profile's own nets.
+            model["sampling"] = "frames-1.x"
         if model and name not in streams:
             if getattr(args, f"{name}_checkpoint") != "":
                 raise UsageError(f"--{name}-config or --{name}-checkpoint: the profile has no {name} stream")
@@ -133,20 +139,22 @@ def _per_stream(
     profile: Profile,
     read: Callable[[Any], Any] = lambda value: value,
 ) -> dict[str, Any]:
-    """Bind a list of values to streams by name: one per enabled stream, or always all three."""
+    """Bind a list of values to streams by name: one per enabled stream, or always all three.
+
+    Streams of other names come after those three, as the profile lists them; values for the three alone
+    leave the others as they are.
+    """
     if values is None:
         return {}
-    if len(values) == len(profile.streams):
-        bound = dict(zip(profile.streams, values, strict=True))
-    elif len(values) == len(STREAM_ORDER):
-        named = dict(zip(STREAM_ORDER, values, strict=True))
-        bound = {name: named[name] for name in profile.streams}
-    else:
-        raise UsageError(
-            f"{flag} got {len(values)} values for the streams {', '.join(profile.streams)}; "
-            "give one for each of them, or three for rgb, skeleton, audio"
-        )
-    return {name: read(value) for name, value in bound.items()}
+    others = [name for name in profile.streams if name not in STREAM_ORDER]
+    for names in (tuple(profile.streams), STREAM_ORDER, (*STREAM_ORDER, *others)):
+        if len(values) == len(names):
+            named = dict(zip(names, values, strict=True))
+            return {name: read(named[name]) for name in profile.streams if name in named}
+    raise UsageError(
+        f"{flag} got {len(values)} values for the streams {', '.join(profile.streams)}; give one for each of"
+        f" them, or {len(STREAM_ORDER) + len(others)} for {', '.join((*STREAM_ORDER, *others))}"
+    )
 
 
 def _with_loudness(profile: Profile, path: str) -> Profile:

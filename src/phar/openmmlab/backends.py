@@ -73,7 +73,7 @@ class OpenVinoNet:
         self._fall_back = fall_back
         self._compiled: dict[tuple[Any, ...], tuple[Any, bool]] = {}
         self._digest = _weights_digest(module)
-        self.precision = "bf16" if "BF16" in _capabilities() else "f32"
+        self.precision = openvino_precision()
 
     def __call__(self, batch: NDArray[Any]) -> Sequence[Tensor]:
         """Run (N, ...) and give every output as a float32 tensor (N, ...) on the CPU."""
@@ -105,7 +105,7 @@ class OpenVinoNet:
         shape = "x".join(map(str, batch.shape[1:]))
         name = f"{self._digest}-{shape}-{batch.dtype}-{openvino.__version__.split('-')[0]}"
         core = openvino.Core()
-        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        options = openvino_options()
         for any_batch in (True, False):
             path = cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml"
             if path.is_file():
@@ -129,13 +129,7 @@ class OpenVinoNet:
             try:
                 model = self._convert(traced, any_batch)
                 exact = core.compile_model(
-                    model,
-                    "CPU",
-                    {
-                        "PERFORMANCE_HINT": "LATENCY",
-                        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-                        "INFERENCE_PRECISION_HINT": "f32",
-                    },
+                    model, "CPU", {**openvino_options(), "INFERENCE_PRECISION_HINT": "f32"}
                 )
                 self.check(exact, np.concatenate([example, example[:1]]) if any_batch else traced)
                 return model, any_batch
@@ -219,7 +213,14 @@ def _weights_digest(module: nn.Module) -> str:
     return digest.hexdigest()[:24]
 
 
-def _capabilities() -> Sequence[str]:
+def openvino_options() -> dict[str, Any]:
+    """How nets are compiled: for the next answer, on as many threads as torch has."""
+    return {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+
+
+def openvino_precision() -> str:
+    """Arithmetic that OpenVINO chooses on this CPU: bf16 or f32."""
     import openvino
 
-    return list(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in capabilities else "f32"

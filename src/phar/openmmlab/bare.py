@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from phar.openmmlab import imports, loading
 from phar.openmmlab.clips import ClipSpec, PoseClip, read_clip
 from phar.openmmlab.clips.features import FeatureClip
+from phar.openmmlab.clips.joints import JointClip
 from phar.openmmlab.clips.poses import HeatmapClip
 from phar.openmmlab.detector import DetectorNet, follow_classes, read_letterbox
 from phar.openmmlab.pose import PoseNet, read_cropper
@@ -131,10 +132,11 @@ def example_window(clip: ClipSpec) -> Any:
     """Return one window of noise, in the form a recognizer's clip reader takes."""
     if isinstance(clip, FeatureClip):
         return np.random.default_rng(0).standard_normal(_FEATURES, np.float32)
-    if isinstance(clip, HeatmapClip):
+    if isinstance(clip, HeatmapClip | JointClip):
         points = np.random.default_rng(0).uniform(100, 600, (2, clip.num_frames, 17, 2))
         scores = np.ones((2, clip.num_frames, 17), np.float32)
-        return PoseClip(points.astype(np.float32), scores, HEIGHT_PX, WIDTH_PX)
+        frame_index = np.arange(clip.num_frames)
+        return PoseClip(points.astype(np.float32), scores, HEIGHT_PX, WIDTH_PX, frame_index)
     width_px, height_px = clip.frame_size(WIDTH_PX, HEIGHT_PX)
     return _noise(clip.num_frames, height_px, width_px, 3)
 

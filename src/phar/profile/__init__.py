@@ -30,7 +30,15 @@ from phar.profile.resources import (
     find_checkpoint,
     metafile,
 )
-from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, SkimSpec, StreamSpec
+from phar.profile.spec import (
+    LoudnessGate,
+    ModelSpec,
+    OnnxSpec,
+    PersonSpec,
+    Profile,
+    SkimSpec,
+    StreamSpec,
+)
 
 __all__ = [
     "LOCK_FILE",
@@ -38,6 +46,7 @@ __all__ = [
     "STREAM_ORDER",
     "LoudnessGate",
     "ModelSpec",
+    "OnnxSpec",
     "PersonSpec",
     "Profile",
     "SkimSpec",

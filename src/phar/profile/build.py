@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from phar.profile.document import check_shape, find_profile, merged, read_yaml
-from phar.profile.labels import check_spelling, load_labels
+from phar.profile.labels import check_spelling, labels_of
+from phar.profile.onnx import onnx_stream
 from phar.profile.resources import RESOURCES, resolve
 from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, SkimSpec, StreamSpec
 from phar.schema import NONE, ProfileError, SegmentSpec
 
-#: The order in which command-line lists name the streams.
+#: The order in which command-line lists name the streams; streams of other names follow.
 STREAM_ORDER = ("rgb", "skeleton", "audio")
+
+#: What reads the entry of a stream of another name, by the kind it says.
+_KINDS = {"onnx": onnx_stream}
+
+#: Names that the person models have among a profile's models.
+_TAKEN_NAMES = ("detector", "pose")
 
 _DEFAULTS: Mapping[str, Any] = {
     "sampling": "frames-1.x",
@@ -111,16 +118,20 @@ def _without_presets(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _build(document: Mapping[str, Any], path: Path | None) -> Profile:
     where = f"profile {path}" if path else f"profile {document.get('name')!r}"
+    _check_names(document, where)
     check_shape(document, where)
     filled = merged(_DEFAULTS, document)
     bases = [path.parent, RESOURCES] if path else [RESOURCES]
+    names = sorted(filled["streams"], key=lambda name: (*STREAM_ORDER, name).index(name))
     streams = {
-        name: _stream(name, filled["streams"][name], bases, f"{where}: streams.{name}")
-        for name in sorted(filled["streams"], key=STREAM_ORDER.index)
+        name: (_stream if name in STREAM_ORDER else _KINDS[filled["streams"][name]["kind"]])(
+            name, filled["streams"][name], filled["sampling"], bases, f"{where}: streams.{name}"
+        )
+        for name in names
     }
     _check_streams(streams, where)
     labels = (
-        _labels(filled["labels"], bases, f"{where}: labels")
+        labels_of(filled["labels"], bases, f"{where}: labels")
         if "labels" in filled
         else tuple(dict.fromkeys(label for stream in streams.values() for label in stream.labels))
     )
@@ -148,6 +159,21 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Profile:
     )
 
 
+def _check_names(document: Mapping[str, Any], where: str) -> None:
+    """Refuse a stream whose name says nothing and that does not say its kind."""
+    streams = document.get("streams")
+    for name, entry in streams.items() if isinstance(streams, Mapping) else ():
+        if name in STREAM_ORDER:
+            continue
+        if not isinstance(entry, Mapping) or entry.get("kind") not in _KINDS:
+            raise ProfileError(
+                f"{where}: streams.{name} is none of {', '.join(STREAM_ORDER)} and says no known kind;"
+                f" correct the name, or give it a kind: {' or '.join(_KINDS)}"
+            )
+        if not isinstance(name, str) or name in _TAKEN_NAMES:
+            raise ProfileError(f"{where}: a stream cannot be called {name!r}; choose another name")
+
+
 def _check_streams(streams: Mapping[str, StreamSpec], where: str) -> None:
     for name, stream in streams.items():
         gate = f"{where}: streams.{name}.gate"
@@ -168,8 +194,9 @@ def _check_labels(
     for name, stream in streams.items():
         for label in stream.labels:
             if label not in labels:
+                other = "" if stream.onnx is None else ", or let a label_map name those that count"
                 raise ProfileError(
-                    f"{where}: streams.{name}.labels has {label!r}, which labels has not; add it there"
+                    f"{where}: streams.{name}.labels has {label!r}, which labels has not; add it there{other}"
                 )
     for name in ("label_thresholds", "label_min_lengths_s", "label_max_gaps_s"):
         for label in getattr(segments, name):
@@ -177,14 +204,17 @@ def _check_labels(
                 raise ProfileError(f"{where}: segments.{name} names {label!r}, which is no label")
 
 
-def _stream(name: str, entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> StreamSpec:
+def _stream(
+    name: str, entry: Mapping[str, Any], sampling: str, bases: Sequence[Path], where: str
+) -> StreamSpec:
     gate = entry.get("gate", {})
-    labels = _labels(entry["labels"], bases, f"{where}.labels")
     return StreamSpec(
         name=name,
+        kind=name,
         model=_model(entry, bases, where),
-        labels=labels,
+        labels=labels_of(entry["labels"], bases, f"{where}.labels"),
         weight=float(entry["weight"]),
+        sampling=entry.get("sampling", sampling),
         temperature=float(entry.get("temperature", 1.0)),
         rgb_topk=gate.get("rgb_topk"),
         min_keypoint_share=gate.get("min_keypoint_share"),
@@ -232,7 +262,7 @@ def _persons(
 
 
 def _skim(entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> SkimSpec:
-    labels = _labels(entry["labels"], bases, f"{where}.labels")
+    labels = labels_of(entry["labels"], bases, f"{where}.labels")
     if NONE not in labels:
         raise ProfileError(f"{where}.labels has no {NONE!r}, by which it would pass over anything; add it")
     return SkimSpec(
@@ -250,12 +280,3 @@ def _model(entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> Model
         raise ProfileError(f"{where}.config: {entry['config']} does not exist; check the path")
     checkpoint = resolve(entry["checkpoint"], bases) if "checkpoint" in entry else None
     return ModelSpec(config, checkpoint, entry.get("sha256"))
-
-
-def _labels(entry: str | Sequence[str], bases: Sequence[Path], where: str) -> tuple[str, ...]:
-    if isinstance(entry, str):
-        return load_labels(resolve(entry, bases))
-    twice = [label for label in entry if list(entry).count(label) > 1]
-    if twice:
-        raise ProfileError(f"{where}: {twice[0]!r} is listed twice; keep one")
-    return tuple(entry)

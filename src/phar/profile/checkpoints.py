@@ -94,6 +94,7 @@ def describe(
         "window_s": profile.window_s,
         "stride_s": profile.stride_s,
         "sampling": profile.sampling,
+        "stream_sampling": {name: stream.sampling for name, stream in profile.streams.items()},
         "fusion": profile.fusion,
         "coefficients": {name: stream.weight for name, stream in profile.streams.items()},
         "temperatures": {name: stream.temperature for name, stream in profile.streams.items()},

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from phar.profile.resources import resolve
 from phar.schema import ProfileError
 
 
-def load_labels(path: Path | str) -> tuple[str, ...]:
+def load_labels(path: Path | str, *, foreign: bool = False) -> tuple[str, ...]:
     """Read a label file: one label per line, blank lines and trailing space ignored.
+
+    `foreign` labels are spelled as somebody else spells them: two may differ in case or hyphens only.
 
     Raises:
         ProfileError: the file is missing, empty or not text, or a label comes twice.
@@ -22,11 +25,36 @@ def load_labels(path: Path | str) -> tuple[str, ...]:
     labels = tuple(line.strip() for line in lines if line.strip())
     if not labels:
         raise ProfileError(f"label file {path} is empty; put one label on each line")
-    check_spelling([labels], str(path))
-    for label in labels:
-        if labels.count(label) > 1:
-            raise ProfileError(f"label file {path} names {label!r} twice; keep one")
+    if not foreign:
+        check_spelling([labels], str(path))
+    twice = _first_repeated(labels)
+    if twice is not None:
+        raise ProfileError(f"label file {path} names {twice!r} twice; keep one")
     return labels
+
+
+def labels_of(
+    entry: str | Sequence[str], bases: Sequence[Path], where: str, *, foreign: bool = False
+) -> tuple[str, ...]:
+    """Return the labels that a profile's entry lists, or that the file it names holds.
+
+    bases: where a relative path is looked up. Raises ProfileError as `load_labels` does.
+    """
+    if isinstance(entry, str):
+        return load_labels(resolve(entry, bases), foreign=foreign)
+    twice = _first_repeated(entry)
+    if twice is not None:
+        raise ProfileError(f"{where}: {twice!r} is listed twice; keep one")
+    return tuple(entry)
+
+
+def _first_repeated(labels: Sequence[str]) -> str | None:
+    seen: set[str] = set()
+    for label in labels:
+        if label in seen:
+            return label
+        seen.add(label)
+    return None
 
 
 def check_spelling(vocabularies: Sequence[Sequence[str]], where: str) -> None:

@@ -12,10 +12,10 @@ from phar.schema import SegmentSpec
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One net: its OpenMMLab config and its weights."""
+    """One net: its OpenMMLab config and its weights, or an ONNX file that is both."""
 
     config: Path
-    """An OpenMMLab config; it exists."""
+    """An OpenMMLab config, which exists, or the ONNX file."""
     checkpoint: Path | None
     """Weights; may be missing until they are used, None for random weights."""
     sha256: str | None = None
@@ -39,13 +39,53 @@ class LoudnessGate:
 
 
 @dataclass(frozen=True)
+class OnnxSpec:
+    """What an ONNX net takes of a window, and what it gives."""
+
+    outputs: tuple[str, ...]
+    """The net's own labels, in the order of its outputs."""
+    label_map: Mapping[str, str]
+    """The net's own label to the stream's label; outputs that are not in it are ignored."""
+    layout: str
+    """Axes of the input: N views, C channels, H, W; T frames of a clip, S an axis of one."""
+    frames: int
+    """Frames of a clip; without T in the layout, frames that are looked at one by one."""
+    size_px: tuple[int, int]
+    """Width and height of the frames."""
+    interval: int | None = None
+    """Distance of a clip's neighbouring frames, in frames; None spreads them over the window."""
+    clips: int = 1
+    """Clips of a window; more than one only with `interval`."""
+    fit: str = "stretch"
+    """How frames of another shape become that size: `stretch`, `crop` (middle) or `pad` (with black)."""
+    colour: str = "rgb"
+    """Order of the channels: `rgb` or `bgr`."""
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Subtracted from values of 0 to 255, per channel in the order of `colour`."""
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Divides what is left, per channel."""
+    output: str | None = None
+    """Name of the output to read; None where the net has one only."""
+    activation: str = "softmax"
+    """What makes probabilities of the output: `softmax` (one label of all) or `sigmoid` (each by itself)."""
+    applied: bool = False
+    """Whether the net ends in that activation."""
+    average: str = "prob"
+    """Whether `prob`abilities of a window's views are averaged, or the `score`s before the activation."""
+
+
+@dataclass(frozen=True)
 class StreamSpec:
     """One recognizer and when it is asked."""
 
     name: str
+    kind: str
+    """What builds it: rgb, skeleton and audio are kinds of their own; streams of other names say theirs."""
     model: ModelSpec
     labels: tuple[str, ...]
     weight: float
+    sampling: str
+    """How frames are picked: `frames-1.x`, `frames-0.x` or `seconds`."""
     temperature: float = 1.0
     rgb_topk: int | None = None
     """Asked only if one of RGB's best `rgb_topk` labels is among `labels`; None: always."""
@@ -53,6 +93,8 @@ class StreamSpec:
     """Asked only if at least this share of keypoints is confident; None: always."""
     loudness: LoudnessGate | None = None
     """Asked only if the window is loud enough; None: always."""
+    onnx: OnnxSpec | None = None
+    """Input and outputs of a net of kind onnx; None for other kinds."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +143,9 @@ class Profile:
     window_s: float
     stride_s: float
     sampling: str
-    """How frames are picked: `frames-1.x`, `frames-0.x` or `seconds`."""
+    """How frames are picked by streams that do not say it themselves."""
     streams: Mapping[str, StreamSpec]
-    """By name, in the order rgb, skeleton, audio."""
+    """By name, in the order rgb, skeleton, audio, then others as the profile lists them."""
     persons: PersonSpec | None
     fusion: str
     """A rule's name in `phar.fusion.RULES`."""

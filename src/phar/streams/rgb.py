@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phar.clock import Stopwatch
-from phar.media import WindowMedia
 from phar.openmmlab import Recognizer
 from phar.profile import StreamSpec
 from phar.schema import StreamScore
-from phar.streams.stream import Answer, Chunk, shown_frames
+from phar.streams.stream import Answer, Chunk, shown_frames, shown_pictures
 
 
 class RgbStream:
@@ -31,20 +30,10 @@ class RgbStream:
     def score(self, chunk: Chunk) -> list[Answer]:
         """Score every window of the chunk in one batch."""
         with self._clock.stage("convert"):
-            clips = [self._clip(media) for media in chunk.media]
+            clips = [shown_pictures(self.recognizer.clip, media) for media in chunk.media]
         with self._clock.stage(self.name):
             probs = self.recognizer.predict(clips)
         return [
             Answer(StreamScore(self.name, media.window, probs=p))
             for media, p in zip(chunk.media, probs, strict=True)
         ]
-
-    def _clip(self, media: WindowMedia) -> NDArray[np.uint8]:
-        """Return the frames of one window, (T, H, W, 3), converted at the size the net's resizing gives."""
-        clip = self.recognizer.clip
-        indices = shown_frames(clip, media.frame_times_s)
-        pictures = {}
-        for i in set(indices):
-            frame = media.frames[i]
-            pictures[i] = frame.to_rgb(*clip.frame_size(frame.width_px, frame.height_px))
-        return np.stack([pictures[i] for i in indices])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +16,7 @@ from phar.schema import FloatArray, Poses, StreamScore
 from phar.streams.gates import keypoint_gate, keypoint_share, proposal_gate
 from phar.streams.persons import PersonFinder, to_poses
 from phar.streams.stream import Answer, Chunk, shown_frames
+from phar.streams.tracks import rows_of_persons
 
 
 class SkeletonStream:
@@ -67,16 +71,19 @@ class SkeletonStream:
 
     def _look(self, media: WindowMedia) -> tuple[Poses, PoseClip, str | None]:
         """Return a window's persons, the clip of their joints, and why it should not be scored."""
-        indices = shown_frames(self.recognizer.clip, media.frame_times_s)
-        unique = sorted(set(indices))
-        frames = [media.frames[i] for i in unique]
+        indices = np.asarray(shown_frames(self.recognizer.clip, media.frame_times_s))
+        unique, place = np.unique(indices, return_inverse=True)
+        frames = [media.frames[i] for i in unique.tolist()]
         found = self._persons.find(frames)
-        keypoints = dict(zip(unique, (k for _, k in found), strict=True))
-        return (
-            to_poses([frame.time_s for frame in frames], found),
-            pose_clip([keypoints[i] for i in indices], frames[0].height_px, frames[0].width_px),
-            self._silence(found),
+        rows = rows_of_persons([b for b, _ in found]) if self.recognizer.clip.follows_persons else None
+        clip = pose_clip([k for _, k in found], frames[0].height_px, frames[0].width_px, rows)
+        clip = replace(
+            clip,
+            keypoints=clip.keypoints[:, place],
+            scores=clip.scores[:, place],
+            frame_index=indices,
         )
+        return to_poses([frame.time_s for frame in frames], found), clip, self._silence(found)
 
     def _silence(self, found: list[tuple[FloatArray, FloatArray]]) -> str | None:
         if not any(len(boxes) for boxes, _ in found):
@@ -85,14 +92,22 @@ class SkeletonStream:
         return keypoint_gate(share, self.spec.min_keypoint_share)
 
 
-def pose_clip(keypoints: list[FloatArray], height_px: int, width_px: int) -> PoseClip:
-    """Return a clip with one row per person rank: row m holds the m-th best person of each frame.
+def pose_clip(
+    keypoints: Sequence[FloatArray],
+    height_px: int,
+    width_px: int,
+    rows: Sequence[NDArray[np.int64]] | None = None,
+) -> PoseClip:
+    """Return a clip with one row per person.
 
-    keypoints: one (n, 17, 3) array per frame. Heat-map recognizers add the persons of a frame up,
-    so ranks need not follow one person through time. Frames with fewer persons hold zeros.
+    keypoints: one (n, 17, 3) array per frame. rows: the row of each of a frame's persons; without it, row m
+    holds the m-th best person of each frame, which is enough for heat-map recognizers: they add the
+    persons of a frame up. Where a frame has no person for a row, it holds zeros.
     """
-    num_persons = max(1, *(len(k) for k in keypoints))
+    if rows is None:
+        rows = [np.arange(len(k)) for k in keypoints]
+    num_persons = 1 + max(0, *(int(row.max(initial=0)) for row in rows))
     joints = np.zeros((num_persons, len(keypoints), 17, 3), dtype=np.float32)
-    for t, k in enumerate(keypoints):
-        joints[: len(k), t] = k
+    for t, (k, row) in enumerate(zip(keypoints, rows, strict=True)):
+        joints[row, t] = k
     return PoseClip(joints[..., :2], joints[..., 2], height_px, width_px)

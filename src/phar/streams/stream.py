@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phar.media import WindowMedia
-from phar.openmmlab import ClipSpec, Recognizer
+from phar.openmmlab import ClipSpec
 from phar.schema import Poses, StreamScore
 
 
@@ -36,13 +36,20 @@ class Answer:
     poses: Poses | None = None
 
 
+class Described(Protocol):
+    """A net that says what runs it."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return at least `backend`, `device` and `precision`."""
+
+
 class Stream(Protocol):
     """One way of looking at a window."""
 
     name: str
     audio_hz: int | None
     """Sample rate of the sound it listens to, None if it does not."""
-    recognizer: Recognizer
+    recognizer: Described
 
     def wanted(self, frame_times_s: NDArray[np.float64]) -> set[int]:
         """Return the indices, within a window, of the frames this stream may need.
@@ -63,3 +70,13 @@ def shown_frames(clip: ClipSpec, frame_times_s: NDArray[np.float64]) -> list[int
     span_s = float(frame_times_s[-1] - frame_times_s[0])
     fps = (num_frames - 1) / span_s if span_s > 0 else None
     return [int(i) for i in clip.frame_indices(num_frames, frame_times_s, fps)]
+
+
+def shown_pictures(clip: ClipSpec, media: WindowMedia) -> NDArray[np.uint8]:
+    """Return the frames a net is shown of one window, (T, H, W, 3), of the size its resizing gives."""
+    indices = shown_frames(clip, media.frame_times_s)
+    pictures = {}
+    for i in set(indices):
+        frame = media.frames[i]
+        pictures[i] = frame.to_rgb(*clip.frame_size(frame.width_px, frame.height_px))
+    return np.stack([pictures[i] for i in indices])

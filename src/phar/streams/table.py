@@ -10,6 +10,7 @@ from phar.openmmlab import Detector, PoseEstimator, Recognizer
 from phar.profile import Profile, StreamSpec, require_checkpoints
 from phar.schema import ProfileError
 from phar.streams.audio import AudioStream
+from phar.streams.onnx import OnnxRecognizer, OnnxStream
 from phar.streams.persons import PersonFinder
 from phar.streams.rgb import RgbStream
 from phar.streams.skeleton import SkeletonStream
@@ -31,7 +32,7 @@ class _Loading:
             spec.model.config,
             spec.model.checkpoint,
             num_classes=len(spec.labels),
-            sampling=self.profile.sampling,
+            sampling=spec.sampling,
             **self.runtime,
         )
 
@@ -69,10 +70,15 @@ def _audio(spec: StreamSpec, loading: _Loading) -> AudioStream:
     return AudioStream(spec, loading.rgb_labels, loading.recognizer(spec), loading.clock)
 
 
-#: Stream name to what builds it, in the order they run: RGB's answers open the others' gates.
+def _onnx(spec: StreamSpec, loading: _Loading) -> OnnxStream:
+    return OnnxStream(spec, loading.rgb_labels, OnnxRecognizer.load(spec), loading.clock)
+
+
+#: Kind of stream to what builds it, in the order they run: RGB's answers open the others' gates.
 STREAMS: Mapping[str, Callable[[StreamSpec, _Loading], Stream]] = {
     "rgb": _rgb,
     "audio": _audio,
+    "onnx": _onnx,
     "skeleton": _skeleton,
 }
 
@@ -107,15 +113,19 @@ def load_streams(profile: Profile, *, device: str, backend: str, clock: Stopwatc
 
     Raises ModelError or ProfileError for what is missing or does not fit.
     """
-    unknown = set(profile.streams) - set(STREAMS)
+    unknown = {spec.kind for spec in profile.streams.values()} - set(STREAMS)
     if unknown:
         raise ProfileError(
-            f"profile {profile.name}: no such stream {', '.join(sorted(unknown))}; use {', '.join(STREAMS)}"
+            f"profile {profile.name}: no such kind of stream {', '.join(sorted(unknown))};"
+            f" use {', '.join(STREAMS)}"
         )
     require_checkpoints(profile)
     loading = _Loading(profile, clock, {"device": device, "backend": backend})
     in_order = tuple(
-        build(profile.streams[name], loading) for name, build in STREAMS.items() if name in profile.streams
+        build(spec, loading)
+        for kind, build in STREAMS.items()
+        for spec in profile.streams.values()
+        if spec.kind == kind
     )
     if not in_order:
         raise ProfileError(f"profile {profile.name}: every stream is switched off; leave one on")

@@ -29,6 +29,8 @@ class PoseClip:
     """Height of the frames the coordinates belong to."""
     width_px: int
     """Width of the frames the coordinates belong to."""
+    frame_index: NDArray[np.int64] | None = None
+    """(T,) which frame of the window each of the T is; None where nobody asks."""
 
     def __post_init__(self) -> None:
         if self.keypoints.ndim != 4 or self.keypoints.shape[3] != 2:

@@ -8,6 +8,7 @@ from typing import Any
 from phar.openmmlab.clips import frames, poses
 from phar.openmmlab.clips.features import FeatureClip
 from phar.openmmlab.clips.frames import FrameClip
+from phar.openmmlab.clips.joints import JointClip
 from phar.openmmlab.clips.poses import HeatmapClip
 from phar.openmmlab.clips.spec import ClipSpec
 from phar.openmmlab.clips.transforms import TransformClip
@@ -31,6 +32,9 @@ _LOADING = frozenset(
     }
 )
 _PACKING = frozenset({"PackActionInputs"})
+
+#: The layout of a graph network's joints that is COCO's 17.
+_COCO_LAYOUT = "coco"
 
 
 def read_clip(config: Mapping[str, Any], sampling: str) -> ClipSpec:
@@ -57,19 +61,43 @@ def read_clip(config: Mapping[str, Any], sampling: str) -> ClipSpec:
             )
         return FeatureClip(sampler, sampling, fixed_length=plain[0].get("fixed_length", 128))
     if "PoseDecode" in kinds:
-        return _pose_clip(sampler, sampling, plain, rest, formats)
+        graph = config["model"]["type"] == "RecognizerGCN"
+        heatmaps = None if graph else _heatmap_clip(sampler, sampling, plain, formats)
+        return heatmaps or _joint_clip(config["model"], pipeline, samplers[0], sampling)
     if _all_known(plain, frames.KNOWN_STEPS) and formats <= {"NCTHW", "NCHW"} and formats:
         return FrameClip(sampler, sampling, plain, stacked_2d)
-    return TransformClip(sampler, sampling, rest, stacked_2d)
+    transforms = TransformClip(sampler, sampling, rest, stacked_2d)
+    transforms.check()
+    return transforms
 
 
-def _pose_clip(
+def _joint_clip(
+    model: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], sampler_at: int, sampling: str
+) -> JointClip:
+    """The reader that runs the config's own transforms on poses."""
+    graph = model["type"] == "RecognizerGCN"
+    layouts = [model["backbone"].get("graph_cfg", {}).get("layout", _COCO_LAYOUT)] if graph else []
+    layouts += [step.get("dataset", "nturgb+d") for step in pipeline if step["type"] == "GenSkeFeat"]
+    for layout in layouts:
+        if layout != _COCO_LAYOUT:
+            raise ModelError(
+                f"the graph network is made for joints of layout {layout!r}, phar finds COCO's 17;"
+                f" name one of layout {_COCO_LAYOUT!r}"
+            )
+    before = tuple(step for step in pipeline[:sampler_at] if step["type"] != "DecompressPose")
+    sampler = FrameSampler.from_step(pipeline[sampler_at])
+    joints = JointClip(sampler, sampling, before, tuple(pipeline[sampler_at + 1 :]), graph)
+    joints.check()
+    return joints
+
+
+def _heatmap_clip(
     sampler: FrameSampler,
     sampling: str,
     plain: Sequence[Mapping[str, Any]],
-    rest: tuple[Mapping[str, Any], ...],
     formats: set[Any],
-) -> ClipSpec:
+) -> HeatmapClip | None:
+    """The fast path for joint heat maps, None where a step of the pipeline is not known."""
     target = plain[-1] if plain else {"type": ""}
     drawn = target["type"] == "GeneratePoseTarget" and target.get("with_kp", True)
     if (
@@ -79,7 +107,7 @@ def _pose_clip(
         and _all_known(plain[:-1], poses.KNOWN_STEPS)
     ):
         return HeatmapClip(sampler, sampling, tuple(plain[:-1]), target)
-    return TransformClip(sampler, sampling, rest)
+    return None
 
 
 def _all_known(steps: Sequence[Mapping[str, Any]], known: Sequence[str]) -> bool:

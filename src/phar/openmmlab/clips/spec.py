@@ -51,6 +51,11 @@ class ClipSpec(ABC):
         """Whether views are frames (T, H, W, 3) that the net's wrapper has yet to bring into order."""
         return False
 
+    @property
+    def follows_persons(self) -> bool:
+        """Whether each row of a PoseClip must be one person through all frames."""
+        return False
+
     @abstractmethod
     def views(self, window: Any) -> NDArray[Any]:
         """The net's input for one window, (V, ...): one row per view (clip and crop)."""
