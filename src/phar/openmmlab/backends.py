@@ -1,7 +1,8 @@
 """Runs a net on numpy arrays: by torch, or converted once and run by OpenVINO.
 
-Converted nets are kept in the user's cache folder (`PHAR_CACHE` names another one), by the hash of their
-weights, the input's shape and OpenVINO's version.
+Converted nets are kept in the user's cache folder (`PHAR_CACHE` names another one), by what decides their
+weights and form, the input's shape and OpenVINO's version. While a converted copy is at hand the torch net is
+not built at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +34,21 @@ BACKENDS = ("auto", "torch", "openvino")
 
 #: Largest difference of outputs in float32, relative to their largest value, of a conversion to be trusted.
 _TRUSTED_DIFFERENCE = 0.01
+
+
+@dataclass(frozen=True)
+class NetSource:
+    """A net that is built only when it is needed."""
+
+    key: str
+    """Names the net: equal keys, equal function."""
+    build: Callable[[], nn.Module]
+    """Builds it, in evaluation mode on the CPU. Raises ModelError."""
+
+    @classmethod
+    def of(cls, module: nn.Module) -> NetSource:
+        """Return the source of a net that is there already, named by its form and weights."""
+        return cls(_weights_digest(module), lambda: module)
 
 
 class Net(Protocol):
@@ -68,12 +86,21 @@ class OpenVinoNet:
 
     backend = "openvino"
 
-    def __init__(self, module: nn.Module, fall_back: bool) -> None:
-        self._torch = TorchNet(module, torch.device("cpu"))
+    def __init__(self, source: NetSource, fall_back: bool) -> None:
+        self._source = source
+        self._original: TorchNet | None = None
         self._fall_back = fall_back
         self._compiled: dict[tuple[Any, ...], tuple[Any, bool]] = {}
-        self._digest = _weights_digest(module)
         self.precision = openvino_precision()
+        if not any(cache_folder().glob(f"{source.key}-*.xml")):
+            # What is wrong with a net shows when it is loaded, not when it is first asked.
+            _ = self._torch
+
+    @property
+    def _torch(self) -> TorchNet:
+        if self._original is None:
+            self._original = TorchNet(self._source.build(), torch.device("cpu"))
+        return self._original
 
     def __call__(self, batch: NDArray[Any]) -> Sequence[Tensor]:
         """Run (N, ...) and give every output as a float32 tensor (N, ...) on the CPU."""
@@ -83,10 +110,11 @@ class OpenVinoNet:
         if key not in self._compiled:
             try:
                 self._compiled[key] = self._prepare(batch)
+                # It takes as much memory as the converted net, and can be built again for another shape.
+                self._original = None
             except Exception as error:
-                message = f"OpenVINO cannot run {type(self._torch.module).__name__}: {error}".split("\n", 1)[
-                    0
-                ]
+                first_line = str(error).split("\n", 1)[0]
+                message = f"OpenVINO cannot run {type(self._torch.module).__name__}: {first_line}"
                 if not self._fall_back:
                     raise ModelError(f"{message}; use --backend torch") from error
                 warnings.warn(f"{message}; torch runs it instead", stacklevel=2)
@@ -103,36 +131,36 @@ class OpenVinoNet:
         import openvino
 
         shape = "x".join(map(str, batch.shape[1:]))
-        name = f"{self._digest}-{shape}-{batch.dtype}-{openvino.__version__.split('-')[0]}"
+        name = f"{self._source.key}-{shape}-{batch.dtype}-{openvino.__version__.split('-')[0]}"
         core = openvino.Core()
-        options = openvino_options()
         for any_batch in (True, False):
             path = cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml"
             if path.is_file():
-                return core.compile_model(core.read_model(path), "CPU", options), any_batch
-        model, any_batch = self.converted(batch)
+                return core.compile_model(core.read_model(path), "CPU", openvino_options()), any_batch
+        model, exact, any_batch = self.converted(batch)
         _save(model, cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml")
-        return core.compile_model(model, "CPU", options), any_batch
+        if self.precision == "f32":
+            return exact, any_batch
+        return core.compile_model(model, "CPU", openvino_options()), any_batch
 
-    def converted(self, batch: NDArray[Any]) -> tuple[Any, bool]:
-        """Convert for inputs like `batch` (N, ...): the OpenVINO model, and whether N may be any number.
+    def converted(self, batch: NDArray[Any]) -> tuple[Any, Any, bool]:
+        """Convert for inputs like `batch` (N, ...).
 
-        What it gives has been held against torch. Raises whatever stands in the way.
+        Gives the OpenVINO model, the same compiled for float32, and whether N may be any number. What it
+        says has been held against torch. Raises whatever stands in the way.
         """
         import openvino
 
         core = openvino.Core()
-        # A trace may freeze the batch size it saw; a second size, checked, tells.
+        # A trace may freeze the batch size it saw; another size, checked, tells.
         example = np.resize(batch, (2, *batch.shape[1:]))
         for any_batch in (True, False):
-            traced = example if any_batch else example[:1]
             try:
-                model = self._convert(traced, any_batch)
-                exact = core.compile_model(
-                    model, "CPU", {**openvino_options(), "INFERENCE_PRECISION_HINT": "f32"}
-                )
-                self.check(exact, np.concatenate([example, example[:1]]) if any_batch else traced)
-                return model, any_batch
+                model = self._convert(example if any_batch else example[:1], any_batch)
+                options = {**openvino_options(), "INFERENCE_PRECISION_HINT": "f32"}
+                exact = core.compile_model(model, "CPU", options)
+                self.check(exact, example[:1])
+                return model, exact, any_batch
             except Exception:
                 if not any_batch:
                     raise
@@ -160,8 +188,8 @@ class OpenVinoNet:
                 raise ModelError("its output differs from torch's")
 
 
-def make_net(module: nn.Module, device: torch.device, backend: str = "auto") -> Net:
-    """Choose how to run `module`, a function of one tensor: (N, ...) -> tensor or tuple of them.
+def make_net(net: nn.Module | NetSource, device: torch.device, backend: str = "auto") -> Net:
+    """Choose how to run `net`, a function of one tensor: (N, ...) -> tensor or tuple of them.
 
     "auto" is OpenVINO on a CPU where it is installed and can run the net, else torch. Raises ModelError.
     """
@@ -169,8 +197,9 @@ def make_net(module: nn.Module, device: torch.device, backend: str = "auto") -> 
         raise ModelError(f"backend {backend!r} is unknown; use one of {', '.join(BACKENDS)}")
     if backend == "openvino" and device.type != "cpu":
         raise ModelError(f"backend openvino runs on the CPU, got device {device}; use --backend torch")
+    source = NetSource.of(net) if isinstance(net, nn.Module) else net
     if backend == "torch" or device.type != "cpu":
-        return TorchNet(module, device)
+        return TorchNet(source.build(), device)
     try:
         import openvino  # noqa: F401
     except ImportError as error:
@@ -178,8 +207,8 @@ def make_net(module: nn.Module, device: torch.device, backend: str = "auto") -> 
             raise ModelError(
                 "backend openvino is not installed; `pip install openvino` or use --backend torch"
             ) from error
-        return TorchNet(module, device)
-    return OpenVinoNet(module, fall_back=backend == "auto")
+        return TorchNet(source.build(), device)
+    return OpenVinoNet(source, fall_back=backend == "auto")
 
 
 def cache_folder() -> Path:
@@ -218,6 +247,7 @@ def openvino_options() -> dict[str, Any]:
     return {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
 
 
+@cache
 def openvino_precision() -> str:
     """Arithmetic that OpenVINO chooses on this CPU: bf16 or f32."""
     import openvino

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from phar.openmmlab.backends import OpenVinoNet
+from phar.openmmlab.backends import NetSource, OpenVinoNet
 from phar.openmmlab.bare import BareNet, bare_net
 from phar.schema import ModelError, OutputError
 
@@ -78,7 +78,7 @@ def export_net(
 def _write_openvino(net: BareNet, path: Path) -> bool:
     import openvino
 
-    model, any_batch = OpenVinoNet(net.module, fall_back=False).converted(net.example)
+    model, _, any_batch = OpenVinoNet(NetSource.of(net.module), fall_back=False).converted(net.example)
     openvino.save_model(model, path, compress_to_fp16=False)
     return any_batch
 
@@ -92,7 +92,7 @@ def _write_onnx(net: BareNet, path: Path) -> bool:
         # The newer exporter needs one more package and gives no more here.
         torch.onnx.export(net.module, (example,), path, input_names=["input"], dynamo=False, opset_version=17)
     compiled: Any = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    OpenVinoNet(net.module, fall_back=False).check(compiled, net.example[:1])
+    OpenVinoNet(NetSource.of(net.module), fall_back=False).check(compiled, net.example[:1])
     return False
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from phar.openmmlab import imports, old_keys
+from phar.profile import weights_sha256
 from phar.schema import ModelError
 
 if TYPE_CHECKING:
@@ -75,11 +76,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     names that training runs leave in their files become objects without behaviour. A file that refers to
     anything else is refused and nothing of it runs. Raises ModelError.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(
-            f"checkpoint {path} is not there; check the path, or fetch it with `phar models pull`"
-        )
+    path = _existing(path)
     try:
         if path.suffix == ".safetensors":
             return _load_safetensors(path)
@@ -244,14 +241,38 @@ def sources(config: str | Path | Config, checkpoint: str | Path | None) -> dict[
     return {
         "config": None if named is None else str(named),
         "checkpoint": None if checkpoint is None else str(checkpoint),
-        "sha256": None if checkpoint is None else file_sha256(checkpoint),
+        "sha256": None if checkpoint is None else weights_sha256(Path(checkpoint)),
     }
 
 
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def net_key(description: Mapping[str, Any], checkpoint: str | Path | None, seed: int, *form: object) -> str:
+    """Name a net before it is built: by its description, its file of weights, and the code that reads both.
+
+    `form`: what else decides its function. Raises ModelError if the checkpoint is not there.
+    """
+    weights = f"seed {seed}" if checkpoint is None else weights_sha256(_existing(checkpoint))
+    digest = hashlib.sha256(repr((_plain(description), weights, form, torch.__version__)).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _plain(entry: Any) -> Any:
+    """A description as plain values, in the order of its keys' names."""
+    if isinstance(entry, Mapping):
+        return {str(key): _plain(entry[key]) for key in sorted(entry, key=str)}
+    if isinstance(entry, (list, tuple)):
+        return [_plain(each) for each in entry]
+    return entry
+
+
+def _existing(checkpoint: str | Path) -> Path:
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise ModelError(
+            f"checkpoint {path} is not there; check the path, or fetch it with `phar models pull`"
+        )
+    return path
 
 
 def _sizes(text: str) -> list[int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from phar.openmmlab import loading
-from phar.openmmlab.backends import Net, make_net
+from phar.openmmlab.backends import Net, NetSource, make_net
 from phar.openmmlab.clips import ClipSpec, PoseClip, read_clip
 from phar.openmmlab.folding import fold
 from phar.schema import FloatArray, ModelError
@@ -98,17 +98,22 @@ class Recognizer:
             raise ModelError(f"config {config} has no cls_head; name an MMAction2 1.x recognizer")
         head["num_classes"] = num_classes
         clip = read_clip(loaded, sampling)
-        model: Any = loading.build(description, "mmaction", seed)
-        if checkpoint is not None:
-            state = loading.load_checkpoint(checkpoint)["state_dict"]
-            loading.load_weights(model, checkpoint, state, num_classes)
-        fold(model)
-        if model.test_cfg is not None:
-            # Views are batched here, under a bound of its own.
-            model.test_cfg.pop("max_testing_views", None)
         stacked_2d = not clip.views_are_independent
+
+        def build() -> nn.Module:
+            model: Any = loading.build(description, "mmaction", seed)
+            if checkpoint is not None:
+                state = loading.load_checkpoint(checkpoint)["state_dict"]
+                loading.load_weights(model, checkpoint, state, num_classes)
+            fold(model)
+            if model.test_cfg is not None:
+                # Views are batched here, under a bound of its own.
+                model.test_cfg.pop("max_testing_views", None)
+            return RecognizerNet(model, clip.channels_last, stacked_2d).eval()
+
         where = loading.pick_device(device)
-        net = make_net(RecognizerNet(model, clip.channels_last, stacked_2d).eval(), where, backend)
+        key = loading.net_key(description, checkpoint, seed, clip.channels_last, stacked_2d)
+        net = make_net(NetSource(key, build), where, backend)
         recognizer = cls(net, clip, num_classes, head)
         recognizer._device = str(where)
         recognizer._sources = loading.sources(config, checkpoint)

@@ -20,6 +20,7 @@ from phar.profile.checkpoints import (
     require_checkpoints,
     sha256_of,
     stated_hash,
+    weights_sha256,
 )
 from phar.profile.document import bundled_profiles
 from phar.profile.labels import load_labels
@@ -66,6 +67,7 @@ __all__ = [
     "sha256_of",
     "stated_hash",
     "ungated",
+    "weights_sha256",
     "with_overrides",
     "with_preset",
 ]

@@ -49,7 +49,7 @@ def stated_hash(model: ModelSpec) -> str | None:
 
 def fits_hash(path: Path, expected: str | None) -> bool:
     """Tell whether a file's hash is `expected` or begins so; nothing expected fits all."""
-    return expected is None or sha256_of(path).startswith(expected)
+    return expected is None or weights_sha256(path).startswith(expected)
 
 
 def hashes_in(path: Path, key: str) -> dict[str, str]:
@@ -103,7 +103,7 @@ def describe(
             name: {
                 "config": _shown(model.config),
                 "checkpoint": _shown(model.checkpoint) if model.checkpoint else None,
-                "sha256": sha256_of(model.checkpoint)
+                "sha256": weights_sha256(model.checkpoint)
                 if model.checkpoint and model.checkpoint.is_file()
                 else None,
             }
@@ -124,6 +124,23 @@ def sha256_of(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"checkpoint {path} cannot be read ({error.strerror}); check its rights") from None
+
+
+def weights_sha256(path: Path) -> str:
+    """Return the hash of weights that nets are loaded from: read once a run, unless the file is changed.
+
+    Raises ModelError where it cannot be read.
+    """
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise ModelError(f"checkpoint {path} cannot be read ({error.strerror}); check its rights") from None
+    return _weights_sha256(path, about.st_size, about.st_mtime_ns)
+
+
+@cache
+def _weights_sha256(path: Path, _size: int, _changed_ns: int) -> str:
+    return sha256_of(path)
 
 
 def _shown(path: Path) -> str:
