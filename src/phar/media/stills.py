@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import av.error
 
-from phar.media.demux import Demuxer, Packet
+from phar.media.demux import MAX_AHEAD_BYTES, Demuxer, Packet
 from phar.media.frame import Converter, Frame
 from phar.media.source import Source, Warnings
 
@@ -46,13 +46,10 @@ def _stills(source: Source, every_s: float, max_gap_s: float) -> Iterator[Frame]
             continue
         if origin is None:
             origin = start
-        end_s = float("inf") if end is None else (end - origin) * tick_s
-        begin_s = (start - origin) * tick_s
+        begin_s, end_s = (start - origin) * tick_s, (end - origin) * tick_s
         if begin_s < due_s and end_s <= due_s + every_s:
             continue
-        # How long the last group is shows in its packets only.
-        last_s = max(p.pts or 0 for p in group) * tick_s - origin * tick_s if end is None else end_s
-        between = last_s - begin_s > max_gap_s
+        between = end_s - begin_s > max_gap_s
         context.skip_frame = "NONREF" if between else "NONKEY"
         for stored in _decoded(source, group if between else group[:1]):
             ticks = stored.pts if stored.pts is not None and not demuxer.timed_by_dts else stored.dts
@@ -62,17 +59,25 @@ def _stills(source: Source, every_s: float, max_gap_s: float) -> Iterator[Frame]
                 due_s = time_s + every_s
 
 
-def _groups(demuxer: Demuxer) -> Iterator[tuple[list[Packet], int | None]]:
-    """Yield the packets from each key frame to the next, and when the next is shown; None for the last."""
+def _groups(demuxer: Demuxer) -> Iterator[tuple[list[Packet], int]]:
+    """Yield the packets from each key frame to the next, and when the next, or the last frame, is shown.
+
+    Of a group too large to be held the rest is left out.
+    """
     group: list[Packet] = []
+    num_bytes = end = 0
     while (packet := demuxer.next_video()) is not None:
-        if packet.is_keyframe and group:
-            yield group, packet.pts if packet.pts is not None else packet.dts
-            group = []
-        if group or packet.is_keyframe:
+        shown = packet.pts if packet.pts is not None else packet.dts
+        end = end if shown is None else max(end, shown)
+        if packet.is_keyframe:
+            if group:
+                yield group, end if shown is None else shown
+            group, num_bytes = [packet], packet.size
+        elif group and num_bytes < MAX_AHEAD_BYTES:
             group.append(packet)
+            num_bytes += packet.size
     if group:
-        yield group, None
+        yield group, end
 
 
 def _decoded(source: Source, packets: list[Packet]) -> Iterator[av.VideoFrame]:
