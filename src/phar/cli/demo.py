@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", help="what to write; replaced if phar wrote it")
     parser.add_argument("--profile", metavar="NAME|FILE", help="a bundled profile or a YAML file")
     parser.add_argument(
-        "--preset", choices=("fast", "balanced", "accurate"), help="the profile's settings for this aim"
+        "--preset",
+        choices=("fast", "balanced", "accurate", "int8"),
+        help="the profile's settings for this aim",
     )
     parser.add_argument(
         "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"

@@ -15,6 +15,7 @@ from phar.schema import UsageError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--profile", default="demo", help="name or YAML file (default: %(default)s)")
+    parser.add_argument("--preset", help="measure this preset of the profile")
     parser.add_argument("--world", type=int, default=1, help="version of the world (default: %(default)s)")
     parser.add_argument(
         "--seed",
@@ -65,10 +66,10 @@ def _measured(args: argparse.Namespace) -> dict[str, Any]:
     from phar.evaluate.windows import summarize
     from phar.evaluate.world import measure
     from phar.pipeline import Analyzer
-    from phar.profile import load_profile, with_overrides
+    from phar.profile import load_profile, with_overrides, with_preset
     from phar.synth import load_world
 
-    profile = load_profile(args.profile)
+    profile = with_preset(load_profile(args.profile), args.preset)
     if args.fusion:
         profile = with_overrides(profile, {"fusion": {"rule": args.fusion}})
     world = load_world(args.world)

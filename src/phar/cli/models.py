@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phar.cli.values import count
 from phar.schema import ModelError
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action.add_argument("profile", help="a bundled profile")
     action.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     action.add_argument("--seed", type=int, default=0, help="same seed, same weights (default: 0)")
+    action = add("quantize", "make int8 copies of a profile's nets, for --preset int8")
+    action.add_argument("profile", help="a profile's name or file")
+    action.add_argument(
+        "--clips", type=count, default=39, help="rendered clips to take ranges from (default: 39)"
+    )
+    action.add_argument("--seed", type=int, default=0, help="of the clips (default: 0)")
     action = add("export", "write a net in a form that other programs run")
     action.add_argument("name", help="a name of `phar models list`")
     action.add_argument("out", type=Path, metavar="OUT", help=".xml for OpenVINO, .onnx for ONNX")
@@ -73,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         "verify": _verify,
         "import": _import,
         "random": _random,
+        "quantize": _quantize,
         "export": _export,
     }
     return actions[args.action](args)
@@ -199,6 +207,19 @@ def _random(args: argparse.Namespace) -> int:
     for file in files:
         print(f"{file.path}: {file.num_values} values, {_size(file.size_bytes)}")
     print(f"{profile}: random weights; use it with --profile {profile}")
+    return 0
+
+
+def _quantize(args: argparse.Namespace) -> int:
+    from phar.models.quantize import quantize_profile
+    from phar.profile import load_profile
+
+    def say(text: str) -> None:
+        print(f"phar models quantize: {text}", file=sys.stderr)
+
+    for net in quantize_profile(load_profile(args.profile), args.clips, args.seed, say):
+        shape = "x".join(map(str, net.shape[:-1]))
+        print(f"{shape}: {net.num_inputs} inputs, outputs within {net.difference:.1%} of float32's")
     return 0
 
 

@@ -30,7 +30,17 @@ from phar.schema import ModelError
 # stalls where there is no network; without it, it keeps to itself.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-BACKENDS = ("auto", "torch", "openvino")
+BACKENDS = ("auto", "torch", "openvino", "openvino-int8")
+
+#: What nets are asked, by net and by shape of input, while `phar.openmmlab.quantizing` listens.
+heard: dict[OpenVinoNet, dict[tuple[Any, ...], list[NDArray[Any]]]] | None = None
+
+#: Marks the file of a quantized copy.
+_INT8 = "-int8"
+_UNQUANTIZED = (
+    "a net has no int8 copy for inputs of this size; `phar models quantize PROFILE` makes it,"
+    " or leave --preset int8 out"
+)
 
 #: Largest difference of outputs in float32, relative to their largest value, of a conversion to be trusted.
 _TRUSTED_DIFFERENCE = 0.01
@@ -82,16 +92,22 @@ class TorchNet:
 
 
 class OpenVinoNet:
-    """The net converted for OpenVINO on the CPU; each shape of input is converted when first met."""
+    """The net converted for OpenVINO on the CPU; each shape of input is converted when first met.
+
+    With `int8` a quantized copy is run, which `phar.openmmlab.quantizing` must have made before.
+    """
 
     backend = "openvino"
 
-    def __init__(self, source: NetSource, fall_back: bool) -> None:
+    def __init__(self, source: NetSource, fall_back: bool, *, int8: bool = False) -> None:
         self._source = source
+        self._int8 = int8
         self._original: TorchNet | None = None
         self._fall_back = fall_back
         self._compiled: dict[tuple[Any, ...], tuple[Any, bool]] = {}
-        self.precision = openvino_precision()
+        self.precision = "int8" if int8 else openvino_precision()
+        if int8 and not any(cache_folder().glob(f"{source.key}-*{_INT8}.xml")):
+            raise ModelError(_UNQUANTIZED)
         if not any(cache_folder().glob(f"{source.key}-*.xml")):
             # What is wrong with a net shows when it is loaded, not when it is first asked.
             _ = self._torch
@@ -107,11 +123,15 @@ class OpenVinoNet:
         if self.backend == "torch":
             return self._torch(batch)
         key = (*batch.shape[1:], str(batch.dtype))
+        if heard is not None:
+            heard.setdefault(self, {}).setdefault(key, []).extend(np.array(row) for row in batch)
         if key not in self._compiled:
             try:
                 self._compiled[key] = self._prepare(batch)
                 # It takes as much memory as the converted net, and can be built again for another shape.
                 self._original = None
+            except ModelError:
+                raise
             except Exception as error:
                 first_line = str(error).split("\n", 1)[0]
                 message = f"OpenVINO cannot run {type(self._torch.module).__name__}: {first_line}"
@@ -126,19 +146,29 @@ class OpenVinoNet:
         joined = results[0] if len(results) == 1 else [np.concatenate(r) for r in zip(*results, strict=True)]
         return [torch.from_numpy(np.array(output, np.float32)) for output in joined]
 
+    def path_of(self, shape: Sequence[int], dtype: str, *, any_batch: bool, int8: bool) -> Path:
+        """Where the converted copy for inputs (N, *shape) is kept."""
+        import openvino
+
+        size = "x".join(map(str, shape))
+        version = openvino.__version__.split("-")[0]
+        kind = f"{'n' if any_batch else '1'}{_INT8 if int8 else ''}"
+        return cache_folder() / f"{self._source.key}-{size}-{dtype}-{version}-{kind}.xml"
+
     def _prepare(self, batch: NDArray[Any]) -> tuple[Any, bool]:
         """The compiled net for this shape of input, and whether it takes batches of any size."""
         import openvino
 
-        shape = "x".join(map(str, batch.shape[1:]))
-        name = f"{self._source.key}-{shape}-{batch.dtype}-{openvino.__version__.split('-')[0]}"
+        shape, dtype = batch.shape[1:], str(batch.dtype)
         core = openvino.Core()
         for any_batch in (True, False):
-            path = cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml"
+            path = self.path_of(shape, dtype, any_batch=any_batch, int8=self._int8)
             if path.is_file():
                 return core.compile_model(core.read_model(path), "CPU", openvino_options()), any_batch
+        if self._int8:
+            raise ModelError(_UNQUANTIZED)
         model, exact, any_batch = self.converted(batch)
-        _save(model, cache_folder() / f"{name}-{'n' if any_batch else '1'}.xml")
+        save(model, self.path_of(shape, dtype, any_batch=any_batch, int8=False))
         if self.precision == "f32":
             return exact, any_batch
         return core.compile_model(model, "CPU", openvino_options()), any_batch
@@ -195,20 +225,20 @@ def make_net(net: nn.Module | NetSource, device: torch.device, backend: str = "a
     """
     if backend not in BACKENDS:
         raise ModelError(f"backend {backend!r} is unknown; use one of {', '.join(BACKENDS)}")
-    if backend == "openvino" and device.type != "cpu":
-        raise ModelError(f"backend openvino runs on the CPU, got device {device}; use --backend torch")
+    if backend.startswith("openvino") and device.type != "cpu":
+        raise ModelError(f"backend {backend} runs on the CPU, got device {device}; use --backend torch")
     source = NetSource.of(net) if isinstance(net, nn.Module) else net
     if backend == "torch" or device.type != "cpu":
         return TorchNet(source.build(), device)
     try:
         import openvino  # noqa: F401
     except ImportError as error:
-        if backend == "openvino":
+        if backend != "auto":
             raise ModelError(
-                "backend openvino is not installed; `pip install openvino` or use --backend torch"
+                f"backend {backend} is not installed; `pip install openvino` or use --backend torch"
             ) from error
         return TorchNet(source.build(), device)
-    return OpenVinoNet(source, fall_back=backend == "auto")
+    return OpenVinoNet(source, fall_back=backend == "auto", int8=backend == "openvino-int8")
 
 
 def cache_folder() -> Path:
@@ -217,7 +247,7 @@ def cache_folder() -> Path:
     return (Path(named) if named else Path(platformdirs.user_cache_dir("phar"))) / "openvino"
 
 
-def _save(model: Any, path: Path) -> None:
+def save(model: Any, path: Path) -> None:
     """Write a converted net so that a reader sees all of it or nothing; failing to write is no failure."""
     import openvino
 

@@ -25,6 +25,7 @@ _TAKEN_NAMES = ("detector", "pose")
 
 _DEFAULTS: Mapping[str, Any] = {
     "sampling": "frames-1.x",
+    "precision": "auto",
     "persons": {
         "det_score_thr": 0.8,
         "pose_score_thr": 0.4,
@@ -154,6 +155,7 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Profile:
         fusion=filled["fusion"]["rule"],
         segments=segments,
         path=path,
+        precision=filled["precision"],
         skim=_skim(filled["skim"], bases, f"{where}: skim") if "skim" in document else None,
         document=copy.deepcopy(dict(document)),
     )

@@ -152,6 +152,8 @@ class Profile:
     segments: SegmentSpec
     path: Path | None
     """The YAML file it was read from."""
+    precision: str = "auto"
+    """`auto`: bf16 where the processor has it, else float32; `int8`: quantized nets."""
     skim: SkimSpec | None = None
     """None: the profile has no net to skim with."""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -95,6 +95,21 @@ class Streams:
     """Where the nets run, as the report says it: `backend`, `device`, `precision`."""
 
 
+def runtime(profile: Profile, device: str, backend: str) -> dict[str, str]:
+    """Return where a profile's nets run: keyword arguments of every net's `load`.
+
+    Raises ProfileError where quantized nets are asked of another backend.
+    """
+    if profile.precision != "int8":
+        return {"device": device, "backend": backend}
+    if backend == "torch" or device not in ("auto", "cpu"):
+        raise ProfileError(
+            f"profile {profile.name} asks for int8, which OpenVINO runs on the CPU;"
+            " leave --backend and --device out, or choose another preset"
+        )
+    return {"device": "cpu", "backend": "openvino-int8"}
+
+
 def load_skimmer(profile: Profile, *, device: str, backend: str, clock: Stopwatch) -> Skimmer:
     """Load the net by which a profile skims. Raises ProfileError if it has none, ModelError."""
     if profile.skim is None:
@@ -120,7 +135,7 @@ def load_streams(profile: Profile, *, device: str, backend: str, clock: Stopwatc
             f" use {', '.join(STREAMS)}"
         )
     require_checkpoints(profile)
-    loading = _Loading(profile, clock, {"device": device, "backend": backend})
+    loading = _Loading(profile, clock, runtime(profile, device, backend))
     in_order = tuple(
         build(spec, loading)
         for kind, build in STREAMS.items()
