@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from phar.schema import Report, Segment, SegmentSpec, Tag, Window
+from phar.schema import NONE, Report, Segment, SegmentSpec, Tag, Window
 from phar.timeline.segments import segments
 from phar.timeline.windows import exact, owned_spans
 
@@ -67,6 +67,8 @@ def top_tags(
 ) -> list[tuple[str, int]]:
     """Count each label that is among a window's best, and return the most frequent.
 
+    `none` is not a tag: it takes its place among a window's best, and is not counted.
+
     Args:
         ranked: per window, (label, score) pairs in any order.
         topk: how many labels to return.
@@ -82,6 +84,8 @@ def top_tags(
     sums: defaultdict[str, float] = defaultdict(float)
     for window in ranked:
         for label, score in sorted(window, key=lambda pair: -pair[1])[:among]:
+            if label == NONE:
+                continue
             counts[label] += 1
             sums[label] += score
     order = sorted(counts, key=lambda label: (-counts[label], -sums[label], label))
