@@ -1,7 +1,7 @@
 """Write a report in another form, without any model.
 
-With one of the segment flags, segments and tags are made anew from the report's scores. Formats of segments show
-one label per moment and leave out `none`. docs/outputs.md says what each is for.
+With one of the segment flags, segments and tags are made anew from the report's scores. Formats of segments
+show one label per moment and leave out `none`. docs/outputs.md says what each is for.
 """
 
 from __future__ import annotations

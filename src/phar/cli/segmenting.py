@@ -84,6 +84,6 @@ def require_threshold(report: Report) -> None:
     idle = [label for label in report.labels if label != NONE and spec.threshold_of(label) <= spec.hysteresis]
     if idle:
         raise UsageError(
-            f"with a threshold of {spec.threshold_of(idle[0])} and hysteresis {spec.hysteresis} {idle[0]!r} would"
-            " be on all the time; give a --threshold"
+            f"with threshold {spec.threshold_of(idle[0])} and hysteresis {spec.hysteresis}, {idle[0]!r}"
+            " would be on all the time; give a --threshold"
         )

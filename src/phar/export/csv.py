@@ -1,6 +1,7 @@
 """A table of segments for spreadsheets and scripts.
 
-Trap: spreadsheets run a cell that starts with =, +, - or @ as a formula. Such a text gets an apostrophe before it.
+Trap: spreadsheets run a cell that starts with =, +, - or @ as a formula. Such a text gets an apostrophe
+before it.
 
 Source: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180; OWASP, CSV Injection,
 https://owasp.org/www-community/attacks/CSV_Injection
@@ -23,9 +24,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write(report: Report, path: Path) -> None:
-    """Write a header and one row per segment, times in seconds to the millisecond, replacing `path` in one step."""
+    """Write a header and a row per segment, times to the millisecond, replacing `path` in one step."""
     video = inert(path_text(report.video.path))
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="replace", newline="") as stream,
+    ):
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for span in in_milliseconds(report.timestamps):

@@ -2,12 +2,13 @@
 
 Import it into a task made of the same video, as "CVAT 1.1"; the task needs the labels already.
 
-Traps: CVAT reads `<tag>` inside `<image>` only, so a span of a video is a track of a box over the whole frame. The
-track lasts until a box with `outside="1"` on the first frame after; a first box must not be one. A frame that the
-task does not have makes the import fail, so a track that lasts to the end has no such box. Attributes that
-the task's label does not declare are refused, so scores are left out.
+Traps: CVAT reads `<tag>` inside `<image>` only, so a span of a video is a track of a box over the whole
+frame. The track lasts until a box with `outside="1"` on the first frame after; a first box must not be one.
+A frame that the task does not have makes the import fail, so a track that lasts to the end has no such box.
+Attributes that the task's label does not declare are refused, so scores are left out.
 
-Source: XML annotation format, version 1.1, interpolation, https://docs.cvat.ai/docs/manual/advanced/xml_format/
+Source: XML annotation format, version 1.1, interpolation,
+https://docs.cvat.ai/docs/manual/advanced/xml_format/
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """FFmpeg's metadata file with chapters, and the same chapters put into the video itself.
 
-Traps: times are whole numbers in units of TIMEBASE, which is nanoseconds where a chapter does not name it. In
-mp4 a chapter lasts until the next one begins, so spans without a label are chapters too, named `none`.
+Traps: times are whole numbers in units of TIMEBASE, which is nanoseconds where a chapter does not name it.
+In mp4 a chapter lasts until the next one begins, so spans without a label are chapters too, named `none`.
+FFmpeg takes a line that ends in a backslash to go on, escaped or not, so such a title gets a space after it.
 
 Source: FFmpeg Formats Documentation, Metadata, https://ffmpeg.org/ffmpeg-formats.html#Metadata-2
 """
@@ -73,4 +74,6 @@ def to_text(shown: Sequence[Span], comment: str) -> str:
 def _sections(shown: Iterable[Span]) -> Iterable[str]:
     for span in shown:
         title = _SPECIAL.sub(r"\\\1", one_line(span.label))
+        if title.endswith("\\"):
+            title += " "
         yield f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={span.start}\nEND={span.end}\ntitle={title}\n"

@@ -1,12 +1,12 @@
 """Kodi's edit decision list: what the player skips, mutes or jumps to while it plays the untouched file.
 
-The file lies beside the video and has its name: `clip.edl` for `clip.mp4`. An action is `scene` (a mark to jump to
-at each segment's start), `cut` (gone from playback), `mute`, or `commercial` (skipped once). The labels stand in
-comment lines, which Kodi passes over.
+The file lies beside the video and has its name: `clip.edl` for `clip.mp4`. An action is `scene` (a mark to
+jump to at each segment's start), `cut` (gone from playback), `mute`, or `commercial` (skipped once). The
+labels stand in comment lines, which Kodi passes over.
 
-Traps: Kodi rejects an edit that touches or overlaps an earlier one, so segments that do are one edit. It reads a
-line in pieces of 1023 bytes, so comments are kept short. Seconds such as 14.7 come out of its arithmetic a
-millisecond early; HH:MM:SS.mmm does not.
+Traps: Kodi rejects an edit that touches or overlaps an earlier one, so segments that do are one edit. It
+reads a line in pieces of 1023 bytes, so comments are kept short. Seconds such as 14.7 come out of its
+arithmetic a millisecond early; HH:MM:SS.mmm does not.
 
 Source: https://kodi.wiki/view/Edit_decision_list
 """

@@ -1,7 +1,7 @@
 """A Label Studio task with the segments as a prediction that annotators start from.
 
-The project's labelling interface is Label Studio's own template "Video Frame Classification", with the frame rate
-taken from the task:
+The project's labelling interface is Label Studio's own template "Video Frame Classification", with the frame
+rate taken from the task:
 
     <View>
       <TimelineLabels name="videoLabels" toName="video"><Label value="..."/> ...</TimelineLabels>
@@ -9,8 +9,8 @@ taken from the task:
     </View>
 
 Traps: frames are whole numbers counted from 1, and a range holds both its ends. Label Studio reckons with 24
-frames per second unless the Video tag names the task's rate. The labels stand under `timelinelabels`, whatever
-the tag is named. A path on disk is no address that a browser may read: export with `--video URL`.
+frames per second unless the Video tag names the task's rate. The labels stand under `timelinelabels`,
+whatever the tag is named. A path on disk is no address that a browser may read: export with `--video URL`.
 
 Source: https://labelstud.io/tags/timelinelabels, https://labelstud.io/guide/predictions
 """

@@ -1,27 +1,28 @@
 """A scene of Stash with the segments as markers, in the JSON that Stash imports.
 
-Put it into the folder `scenes` of a zip file and give that to Settings > Tasks > Import from file, with missing
-references created. `phar export --push` is safer for scenes that Stash already has: it touches phar's markers only.
+Put it into the folder `scenes` of a zip file and give that to Settings > Tasks > Import from file, with
+missing references created. `phar export --push` is safer for scenes that Stash already has: it touches
+phar's markers only.
 
-Traps: seconds are strings. An import knows a marker again by its start alone, so no two markers here start at the
-same millisecond. For a scene that is already there Stash either leaves the whole file out, markers too, or
-overwrites the scene's own title, tags and rating with what the file lacks. Never use the task "Full import"
-(`metadataImport`): it wipes the database first. The path must be the one Stash has.
+Traps: seconds are strings. An import knows a marker again by its start alone, so no two markers here start
+at the same millisecond. For a scene that is already there Stash either leaves the whole file out, markers
+too, or overwrites the scene's own title, tags and rating with what the file lacks. Never use the task "Full
+import" (`metadataImport`): it wipes the database first. The path must be the one Stash has.
 
-Source: Stash manual, Import/Export JSON Specification, https://docs.stashapp.cc/in-app-manual/tasks/jsonspec/
+Source: Stash manual, Import/Export JSON Specification,
+https://docs.stashapp.cc/in-app-manual/tasks/jsonspec/
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from phar.export.target import replacing
 from phar.export.ticks import Span, in_milliseconds
-from phar.export.wording import one_line, path_text
+from phar.export.wording import absolute_text, one_line
 from phar.schema import Report
 
 #: The tag of every marker that phar makes, by which it knows them again.
@@ -49,7 +50,7 @@ def to_document(report: Report) -> dict[str, Any]:
         }
         for span in _apart(markers(report))
     ]
-    path = path_text(os.path.abspath(report.video.path))
+    path = absolute_text(report.video.path)
     return {
         "phar_version": report.phar_version,
         "files": [path],

@@ -1,19 +1,19 @@
 """Puts the segments into a running Stash as markers, and takes them out again when they are gone.
 
-phar's own markers carry the tag `phar`, beside the label as their primary tag. Markers without it belong to the user
-and are never changed; taking the tag off a marker hands it over. Pushing the same report twice changes nothing,
-and a push that was cut off is mended by the next.
+phar's own markers carry the tag `phar`, beside the label as their primary tag. Markers without it belong to
+the user and are never changed; taking the tag off a marker hands it over. Pushing the same report twice
+changes nothing, and a push that was cut off is mended by the next.
 
-Traps: `sceneMarkerCreate` makes a second marker of the same time and tag without a word. Filters with EQUALS are
-SQL's LIKE, where `_` and `%` in a path or name stand for anything, so answers are compared here once more.
-`tagCreate` refuses a name that is another tag's alias. `metadataImport` wipes the database; it is never called.
+Traps: `sceneMarkerCreate` makes a second marker of the same time and tag without a word. Filters with EQUALS
+are SQL's LIKE, where `_` and `%` in a path or name stand for anything, so answers are compared here once
+more. `tagCreate` refuses a name that is another tag's alias. `metadataImport` wipes the database; it is
+never called.
 
 Source: Stash's GraphQL schema, https://github.com/stashapp/stash/tree/develop/graphql/schema
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 
 from phar.export.stash import OWN_TAG, markers
-from phar.export.ticks import Span
-from phar.export.wording import path_text
+from phar.export.wording import absolute_text
 from phar.schema import NetworkError, OutputError, Report, UsageError
 
 #: Seconds to wait for a connection, and for an answer.
@@ -206,7 +205,7 @@ def _plan(wanted: Sequence[_Marker], own: Sequence[_Marker], taken: set[tuple[st
 
 
 def _find_scene(report: Report, stash: Stash) -> str:
-    path = path_text(os.path.abspath(report.video.path))
+    path = absolute_text(report.video.path)
     scenes = stash.ask(_FIND_SCENES, path=path, how="EQUALS")["scenes"]
     exact = [scene for scene in scenes if any(file["path"] == path for file in scene["files"])]
     if exact:

@@ -1,10 +1,10 @@
 """A project of the VGG annotator VIA 3: each segment a temporal segment, grouped by label.
 
-Open it in VIA's video annotator ("Open a VIA project"). Where the browser may not read the video from its path,
-VIA asks for the file.
+Open it in VIA's video annotator ("Open a VIA project"). Where the browser may not read the video from its
+path, VIA asks for the file.
 
-Trap: VIA 3 loads whole projects in JSON; its CSV is an export that it does not read back. A segment's value names
-an option of the attribute, and the attribute's anchor says that it belongs to a span of time.
+Trap: VIA 3 loads whole projects in JSON; its CSV is an export that it does not read back. A segment's value
+names an option of the attribute, and the attribute's anchor says that it belongs to a span of time.
 
 Source: Code Documentation for VIA 3, https://gitlab.com/vgg/via/-/blob/master/via-3.x.y/CodeDoc.md
 """

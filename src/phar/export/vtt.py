@@ -1,7 +1,8 @@
 """WebVTT chapters: one cue per segment, for a player's chapter menu.
 
-Trap: the cues of a chapter track may nest, and must not overlap in any other way; so this is only ever written
-from segments that show one label per moment. `<track kind="chapters">` is what makes a player read it as chapters.
+Trap: the cues of a chapter track may nest, and must not overlap in any other way; so this is only ever
+written from segments that show one label per moment. `<track kind="chapters">` is what makes a player read
+it as chapters.
 
 Source: WebVTT: The Web Video Text Tracks Format, https://www.w3.org/TR/webvtt1/#chapter-cues
 """

@@ -1,7 +1,7 @@
 """A WebVTT metadata track: one cue per segment of every label's lane, its text a JSON object.
 
-A page listens to the track's `cuechange` event and reads `JSON.parse(cue.text)`, an object of `label` and `score`;
-the cues of labels that are seen at the same time overlap.
+A page listens to the track's `cuechange` event and reads `JSON.parse(cue.text)`, an object of `label` and
+`score`; the cues of labels that are seen at the same time overlap.
 
 Trap: a cue ends at an empty line, and its text must not hold `-->`; JSON on one line has no line breaks, and
 `>` is written as an escape. `<track kind="metadata">` is what keeps a player from showing the text.

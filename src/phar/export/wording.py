@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from phar.schema import Report
 
@@ -18,15 +19,21 @@ def mark(report: Report) -> str:
 def one_line(text: str) -> str:
     """Return text on one line: runs of spaces, breaks and control characters become one space each.
 
-    What is no character at all (lone surrogates, U+FFFE, U+FFFF) becomes U+FFFD.
+    What is no character at all (lone surrogates, U+FFFE, U+FFFF) becomes U+FFFD, and so does a text of which
+    nothing is left.
     """
     kept = "".join(" " if _is_control(c) else "\ufffd" if _is_no_character(c) else c for c in text)
-    return " ".join(kept.split())
+    return " ".join(kept.split()) or "\ufffd"
 
 
 def path_text(path: str) -> str:
     """Return a path as text; bytes of a file name that are no UTF-8 become U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def absolute_text(path: str) -> str:
+    """Return a path from the root as text, without `..`; links are not followed."""
+    return path_text(os.path.normpath(Path(path).absolute()))
 
 
 def _is_control(c: str) -> bool:

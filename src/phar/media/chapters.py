@@ -7,6 +7,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from phar.media.comment import read_comment
 from phar.media.source import CONTAINERS, PROTOCOLS, Source, first_frame
 from phar.schema import MediaError, OutputError
 
@@ -42,8 +43,8 @@ def first_frame_offset_s(video: str | Path) -> float:
 def copy_with_chapters(video: str | Path, target: Path, ffmetadata: str, *, comment: str) -> None:
     """Copy pictures, sound and subtitles of `video` to `target`, with the chapters of an ffmetadata text.
 
-    Tags and dispositions are kept, chapters replaced. Text subtitles become the kind that the target's container
-    holds. Tracks of other data, such as time codes, are left out.
+    Tags and dispositions are kept, chapters replaced. Text subtitles become the kind that the target's
+    container holds. Tracks of other data, such as time codes, are left out.
 
     Args:
         video: the source.
@@ -58,9 +59,9 @@ def copy_with_chapters(video: str | Path, target: Path, ffmetadata: str, *, comm
     if target.suffix.lower() not in _TARGETS:
         raise OutputError(f"{target.name}: chapters are put into {', '.join(_TARGETS)}; change the suffix")
     muxer, subtitles, attachments = _TARGETS[target.suffix.lower()]
+    there = read_comment(video)
     source = Source(video, num_threads=1)
     try:
-        there = source.container.metadata.get("comment", "")
         codecs = [
             stream.codec_context and stream.codec_context.name
             for stream in source.container.streams.subtitles
@@ -92,6 +93,6 @@ def copy_with_chapters(video: str | Path, target: Path, ffmetadata: str, *, comm
     result = subprocess.run(command, input=ffmetadata.encode(), capture_output=True, check=False)
     if result.returncode:
         said = result.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise OutputError(
-            f"{target.suffix} cannot hold the streams of {video} as they are ({said[-1]}); try .mkv"
-        )
+        # The first line names the stream, later ones only what followed from it.
+        hint = "check the disk" if muxer == "matroska" else "try .mkv"
+        raise OutputError(f"{video} cannot be copied into {target.suffix} ({said[0]}); {hint}")

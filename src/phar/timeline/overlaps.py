@@ -24,7 +24,7 @@ def lanes_of(report: Report) -> Mapping[str, list[Segment]]:
 
 
 def overlapping(report: Report) -> list[Segment]:
-    """Return the segments of all lanes, sorted by start, then end, then label; those of two labels may overlap."""
+    """Return the segments of all lanes, sorted by start, end and label; those of two labels may overlap."""
     found = [segment for lane in lanes_of(report).values() for segment in lane]
     return sorted(found, key=lambda segment: (segment.start_s, segment.end_s, segment.label))
 
