@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from hypothesis import strategies as st
-from report_fixtures import build
 
 from phar.schema import Report, Segment
+from report_fixtures import build
 
 #: What breaks formats: their own marks, formulas, markup, quotes, breaks, other scripts, no characters.
 ODD_LABELS = (
@@ -80,7 +80,7 @@ def with_segments(
 def assert_read_back(
     read: Iterable[tuple[str, float, float]], wanted: Iterable[tuple[str, float, float]], tolerance_s: float
 ) -> None:
-    """Hold (label, start_s, end_s) in their order against the segments; only what is too short may be missing."""
+    """Hold (label, start_s, end_s), in order, against the segments; only what is too short may be missing."""
     rows = list(read)
     for label, start_s, end_s in wanted:
         reach = tolerance_s + 1e-6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -69,7 +70,7 @@ def test_the_file_reads_back(report: Report, tmp_path: Path) -> None:
     path = tmp_path / "out.ffmetadata"
     ffmetadata.write(report, path)
     found = chapters(path, "ffmetadata")
-    assert all(before[2] == after[1] for before, after in zip(found, found[1:], strict=False)), "no gaps"
+    assert all(before[2] == after[1] for before, after in pairwise(found)), "no gaps"
     found = [(title.rstrip(), *times) for title, *times in found]
     wanted = [(one_line(s.label), s.start_s, s.end_s) for s in report.timestamps]
     assert_read_back([row for row in found if row[0] != "none"], wanted, 0.0005)

@@ -18,10 +18,10 @@ quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCh
 
 
 def kodi(path: Path) -> tuple[list[tuple[int, int, int]], list[int]]:
-    """Return edits (start, end, action) and scene marks, all in milliseconds, or fail where Kodi would complain.
+    """Return edits (start, end, action) and scene marks, in milliseconds, or fail where Kodi would complain.
 
-    Lines of three fields; those that start with ## are comments; an edit must not be empty and must not touch,
-    overlap or surround one that was read before; of a mark the second time counts.
+    Lines of three fields; those that start with ## are comments; an edit must not be empty and must not
+    touch, overlap or surround one that was read before; of a mark the second time counts.
     """
     edits: list[tuple[int, int, int]] = []
     marks: list[int] = []

@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def is_given(args: argparse.Namespace) -> bool:
+    """Tell whether one of the flags was given."""
+    return any(getattr(args, flag) is not None for flag in _SETTINGS)
+
+
 def apply(args: argparse.Namespace, report: Report) -> Report:
     """Return the report with segments and tags made anew, or as it is if no flag was given.
 

@@ -63,7 +63,7 @@ def resegmented(report: Report, spec: SegmentSpec) -> Report:
 
 
 def top_tags(
-    ranked: Iterable[Sequence[tuple[str, float]]], topk: int = 3, among: int = 2
+    ranked: Iterable[Sequence[tuple[str, float]]], topk: int | None = 3, among: int = 2
 ) -> list[tuple[str, int]]:
     """Count each label that is among a window's best, and return the most frequent.
 
@@ -71,7 +71,7 @@ def top_tags(
 
     Args:
         ranked: per window, (label, score) pairs in any order.
-        topk: how many labels to return.
+        topk: how many labels to return, None for all.
         among: how many of a window's best labels count.
 
     Returns:

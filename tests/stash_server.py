@@ -1,8 +1,9 @@
 """A small Stash: its GraphQL types and rules, as far as markers go, over HTTP.
 
-Names and types of fields and arguments are those of Stash 0.29. The rules that trip clients are kept: EQUALS is a
-LIKE without regard to case; INCLUDES takes each word of an unquoted text; names and aliases of tags are unique; a
-primary tag is not listed among a marker's other tags; nothing keeps two markers from being alike.
+Names and types of fields and arguments are those of Stash, early in 2026. The rules that trip clients are
+kept: EQUALS is a LIKE without regard to case; INCLUDES takes each word of an unquoted text; names and
+aliases of tags are unique; a primary tag is not listed among a marker's other tags; nothing keeps two
+markers from being alike.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ enum CriterionModifier {
 enum SortDirectionEnum { ASC DESC }
 input StringCriterionInput { value: String! modifier: CriterionModifier! }
 input FindFilterType { q: String page: Int per_page: Int sort: String direction: SortDirectionEnum }
-input SceneFilterType { AND: SceneFilterType OR: SceneFilterType NOT: SceneFilterType path: StringCriterionInput }
-input TagFilterType { AND: TagFilterType OR: TagFilterType name: StringCriterionInput aliases: StringCriterionInput }
+input SceneFilterType {
+  AND: SceneFilterType OR: SceneFilterType NOT: SceneFilterType path: StringCriterionInput
+}
+input TagFilterType {
+  AND: TagFilterType OR: TagFilterType name: StringCriterionInput aliases: StringCriterionInput
+}
 type VideoFile { id: ID! path: String! basename: String! duration: Float! frame_rate: Float! }
 type Tag { id: ID! name: String! description: String aliases: [String!]! created_at: Time! updated_at: Time! }
 type Scene { id: ID! title: String files: [VideoFile!]! scene_markers: [SceneMarker!]! tags: [Tag!]! }
@@ -39,8 +44,8 @@ type SceneMarker {
 type FindScenesResultType { count: Int! duration: Float! filesize: Float! scenes: [Scene!]! }
 type FindTagsResultType { count: Int! tags: [Tag!]! }
 input TagCreateInput {
-  name: String! sort_name: String description: String aliases: [String!] ignore_auto_tag: Boolean favorite: Boolean
-  image: String parent_ids: [ID!] child_ids: [ID!]
+  name: String! sort_name: String description: String aliases: [String!] ignore_auto_tag: Boolean
+  favorite: Boolean image: String parent_ids: [ID!] child_ids: [ID!]
 }
 input SceneMarkerCreateInput {
   title: String! seconds: Float! end_seconds: Float scene_id: ID! primary_tag_id: ID! tag_ids: [ID!]
@@ -137,10 +142,10 @@ class Library:
         ]
         return sorted(found, key=lambda row: (row[1], row[0]))
 
-    def findScene(self, info: Any, id: str | None = None, checksum: str | None = None) -> Any:  # noqa: A002
+    def findScene(self, info: Any, id: str | None = None, checksum: str | None = None) -> Any:
         return self._scene(id) if id in self.scenes else None
 
-    def findScenes(self, info: Any, scene_filter: Any = None, filter: Any = None, **_: Any) -> Any:  # noqa: A002
+    def findScenes(self, info: Any, scene_filter: Any = None, filter: Any = None, **_: Any) -> Any:
         wanted = (scene_filter or {}).get("path")
         scenes = [
             self._scene(number)
@@ -149,10 +154,10 @@ class Library:
         ]
         return {"count": len(scenes), "duration": 0, "filesize": 0, "scenes": _page(scenes, filter)}
 
-    def findTags(self, info: Any, filter: Any = None, **_: Any) -> Any:  # noqa: A002
+    def findTags(self, info: Any, filter: Any = None, **_: Any) -> Any:
         return {"count": len(self.tags), "tags": _page(list(self.tags.values()), filter)}
 
-    def tagCreate(self, info: Any, input: Any) -> Any:  # noqa: A002
+    def tagCreate(self, info: Any, input: Any) -> Any:
         self.changes.append("tagCreate")
         name = input["name"].strip()
         for tag in self.tags.values():
@@ -160,7 +165,7 @@ class Library:
                 raise GraphQLError(f"tag with name '{name}' already exists")
         return self.tags[self.add_tag(name, description=input.get("description"))]
 
-    def sceneMarkerCreate(self, info: Any, input: Any) -> Any:  # noqa: A002
+    def sceneMarkerCreate(self, info: Any, input: Any) -> Any:
         self.changes.append("sceneMarkerCreate")
         given = dict(input)
         _check_end(given["seconds"], given.get("end_seconds"))
@@ -173,14 +178,14 @@ class Library:
         )
         return self._marker(number)
 
-    def sceneMarkerUpdate(self, info: Any, input: Any) -> Any:  # noqa: A002
+    def sceneMarkerUpdate(self, info: Any, input: Any) -> Any:
         self.changes.append("sceneMarkerUpdate")
         marker = self.markers[input["id"]]
         marker.update({key: value for key, value in input.items() if key != "id"})
         _check_end(marker["seconds"], marker["end_seconds"])
         return self._marker(input["id"])
 
-    def sceneMarkerDestroy(self, info: Any, id: str) -> bool:  # noqa: A002
+    def sceneMarkerDestroy(self, info: Any, id: str) -> bool:
         self.changes.append("sceneMarkerDestroy")
         if self.markers.pop(id, None) is None:
             raise GraphQLError(f"scene marker with id {id} not found")
