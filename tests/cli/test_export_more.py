@@ -78,6 +78,15 @@ def test_chapters_go_into_a_copy_of_the_video(written: Path, tmp_path: Path, suf
         assert [c["metadata"]["title"] for c in container.chapters()] == ["none", "wave", "none"]
 
 
+def test_a_video_that_has_moved_is_named(written: Path, clip: Path, tmp_path: Path, capsys) -> None:
+    moved = clip.rename(tmp_path / "moved.mp4")
+    out = tmp_path / "out.mkv"
+    assert export(written, "--mux", out) == 3
+    assert f"video {clip} does not exist; name it with --video" in capsys.readouterr().err
+    assert export(written, "--mux", out, "--video", moved) == 0
+    assert out.exists()
+
+
 def test_a_video_is_never_muxed_into_itself(written: Path, clip: Path, capsys) -> None:
     before = clip.read_bytes()
     assert export(written, "--mux", clip) == 2

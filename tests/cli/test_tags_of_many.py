@@ -49,7 +49,8 @@ def test_a_table_has_a_row_per_video(library: Path, capsys, monkeypatch) -> None
 
 def test_reports_folders_and_patterns_are_read_once(library: Path, capsys) -> None:
     first, second = library / "first.json", library / "more" / "second.json"
-    for names in ([first, second], [library], [library / "**" / "*.json"], [first, library, first]):
+    again = library / "more" / ".." / "first.json"
+    for names in ([first, second], [library], [library / "**" / "*.json"], [first, library, again]):
         found = json.loads(printed(capsys, *names, "--json"))
         assert [row["report"] for row in found] == [str(first), str(second)]
         assert capsys.readouterr().err == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from phar.cli import segmenting
 from phar.export import WRITERS, Writer, check_target, read_report, selected, writer_for
-from phar.schema import Report, UsageError
+from phar.schema import MediaError, Report, UsageError
 
 #: What a Kodi list may do with a segment; the same as the keys of `phar.export.kodi_edl.ACTIONS`.
 _EDL_ACTIONS = ("scene", "cut", "mute", "commercial")
@@ -73,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
         check_target(Path(args.out), [Path(args.report), *([video] if writer.needs_video else [])])
     if args.mux is not None:
         check_target(Path(args.mux), [Path(args.report), video])
+    if (args.mux is not None or (writer is not None and writer.needs_video)) and not video.is_file():
+        raise MediaError(f"video {video} does not exist; name it with --video")
     report = segmenting.apply(args, report)
     if args.overlapping or (writer is not None and writer.segments == "lanes"):
         segmenting.require_threshold(report)

@@ -102,7 +102,10 @@ def found_reports(names: Iterable[str]) -> tuple[list[Path], bool]:
             files.append(path)
     if not files:
         raise UsageError(f"{' '.join(names)}: no report is there; name reports or a folder that has some")
-    return list(dict.fromkeys(files)), len(names) == 1 and files == [Path(names[0])]
+    once: dict[Path, Path] = {}
+    for file in files:
+        once.setdefault(file.resolve(), file)
+    return list(once.values()), len(names) == 1 and files == [Path(names[0])]
 
 
 def each(files: Sequence[Path], read: Callable[[Path], Read], say: Callable[[str], None]) -> Iterator[Read]:
