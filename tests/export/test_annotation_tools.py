@@ -186,6 +186,10 @@ LABEL_STUDIO_TASKS = {
 }
 
 
+VIA_CHECK = jsonschema.Draft202012Validator(VIA_PROJECT)
+LABEL_STUDIO_CHECK = jsonschema.Draft202012Validator(LABEL_STUDIO_TASKS)
+
+
 def cvat_tracks(path: Path) -> list[tuple[str, int, int]]:
     """Return (label, first frame, first frame after), as CVAT takes a checked file."""
     document = etree.parse(str(path))
@@ -213,7 +217,7 @@ def cvat_tracks(path: Path) -> list[tuple[str, int, int]]:
 
 def via_segments(path: Path) -> list[tuple[str, float, float]]:
     document = json.loads(path.read_text())
-    jsonschema.validate(document, VIA_PROJECT)
+    VIA_CHECK.validate(document)
     assert [document["view"][vid] for vid in document["project"]["vid_list"]] == [{"fid_list": ["1"]}]
     spans_of_time = [a for a, entry in document["attribute"].items() if entry["anchor_id"] == "FILE1_Z2_XY0"]
     found = []
@@ -226,7 +230,7 @@ def via_segments(path: Path) -> list[tuple[str, float, float]]:
 def label_studio_ranges(path: Path) -> list[tuple[str, int, int]]:
     """Return (label, first frame, last frame), counted from 1."""
     document = json.loads(path.read_text())
-    jsonschema.validate(document, LABEL_STUDIO_TASKS)
+    LABEL_STUDIO_CHECK.validate(document)
     (task,) = document
     values = [region["value"] for region in task["predictions"][0]["result"]]
     return [

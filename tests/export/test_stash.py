@@ -11,12 +11,12 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from random_reports import assert_read_back, overlapping, with_segments
-from stash_server import Library, serving
 
 from phar.export import WRITERS, stash
 from phar.export.stash_push import Pushed, Stash, push
 from phar.export.wording import one_line
 from phar.schema import NetworkError, OutputError, Report, UsageError
+from stash_server import Library, serving
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -198,6 +198,19 @@ def test_a_label_cannot_be_the_tag_that_marks_phars_own(library: Library) -> Non
     with pytest.raises(UsageError, match="'Phar' is the tag that marks phar's own markers"):
         push(report_of("/videos/clip.mp4", ("Phar", 1, 2)), Stash(library.url))
     assert library.rows(scene) == []
+
+
+@pytest.mark.parametrize("names", [("phar",), ("pharmacy", "Phar")])
+def test_a_tag_that_only_has_the_name_is_the_users(library: Library, names: tuple[str, ...]) -> None:
+    scene = library.add_scene("/videos/clip.mp4", duration_s=60)
+    theirs = library.add_tag(*names)
+    library.add_marker(scene, library.add_tag("ring"), 7, tag_ids=[theirs])
+    report = report_of("/videos/clip.mp4", ("ring", 1, 2))
+    with pytest.raises(OutputError, match="that is not known to be phar's; rename it, or"):
+        push(report, Stash(library.url))
+    assert [row[1] for row in library.rows(scene)] == [7]
+    library.tags[theirs]["description"] = "Markers that phar made"
+    assert push(report, Stash(library.url)).updated == 1
 
 
 def test_the_key_is_sent_and_never_to_another_address(library: Library) -> None:

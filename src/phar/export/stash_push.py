@@ -31,7 +31,9 @@ _TIMEOUT_S = (10, 60)
 #: How far apart a report's length and a file's may be for the file to be the same video.
 _SAME_LENGTH_S = 1.0
 
-_OWN_TAG_MEANS = "Markers that phar made. It changes and deletes markers with this tag, and no others."
+#: What makes a tag phar's own, besides its name: markers of a tag that only has the name are the user's.
+_OWN_TAG_MARK = "Markers that phar made"
+_OWN_TAG_MEANS = f"{_OWN_TAG_MARK}. It changes and deletes markers with this tag, and no others."
 
 _FIND_SCENES = """query FindScenes($path: String!, $how: CriterionModifier!) {
   findScenes(scene_filter: {path: {value: $path, modifier: $how}}, filter: {per_page: -1}) {
@@ -39,7 +41,7 @@ _FIND_SCENES = """query FindScenes($path: String!, $how: CriterionModifier!) {
 _FIND_MARKERS = """query FindMarkers($scene: ID!) {
   findScene(id: $scene) {
     id scene_markers { id title seconds end_seconds primary_tag { id } tags { id } } } }"""
-_FIND_TAGS = "query FindTags { findTags(filter: {per_page: -1}) { tags { id name aliases } } }"
+_FIND_TAGS = "query FindTags { findTags(filter: {per_page: -1}) { tags { id name aliases description } } }"
 _CREATE_TAG = "mutation CreateTag($input: TagCreateInput!) { tagCreate(input: $input) { id } }"
 _CREATE = "mutation Create($input: SceneMarkerCreateInput!) { sceneMarkerCreate(input: $input) { id } }"
 _UPDATE = "mutation Update($input: SceneMarkerUpdateInput!) { sceneMarkerUpdate(input: $input) { id } }"
@@ -143,7 +145,7 @@ def push(report: Report, stash: Stash, scene: str | None = None) -> Pushed:
 
     Raises:
         NetworkError: see `Stash.ask`.
-        OutputError: Stash has no such scene, or more than one.
+        OutputError: Stash has no such scene, or more than one; or a tag `phar` that means something else.
         UsageError: a label is the name of phar's own tag.
     """
     scene = scene or _find_scene(report, stash)
@@ -236,7 +238,7 @@ def _tags(stash: Stash, labels: Iterable[str]) -> tuple[dict[str, str], tuple[st
     there = stash.ask(_FIND_TAGS)["tags"]
     aliases = {alias.casefold(): str(tag["id"]) for tag in there for alias in tag["aliases"]}
     known = {**aliases, **{tag["name"].casefold(): str(tag["id"]) for tag in there}}
-    made = []
+    made: list[str] = []
 
     def id_of(name: str, **more: str) -> str:
         if name.casefold() not in known:
@@ -246,6 +248,12 @@ def _tags(stash: Stash, labels: Iterable[str]) -> tuple[dict[str, str], tuple[st
         return known[name.casefold()]
 
     own = id_of(OWN_TAG, description=_OWN_TAG_MEANS)
+    for tag in there:
+        if str(tag["id"]) == own and _OWN_TAG_MARK not in (tag["description"] or ""):
+            raise OutputError(
+                f"Stash has a tag {tag['name']!r} that is not known to be phar's; rename it, or if an import of"
+                f" phar's file made it, give it the description '{_OWN_TAG_MARK}'"
+            )
     ids = {}
     for label in labels:
         ids[label] = id_of(label)
