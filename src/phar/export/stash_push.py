@@ -251,8 +251,8 @@ def _tags(stash: Stash, labels: Iterable[str]) -> tuple[dict[str, str], tuple[st
     for tag in there:
         if str(tag["id"]) == own and _OWN_TAG_MARK not in (tag["description"] or ""):
             raise OutputError(
-                f"Stash has a tag {tag['name']!r} that is not known to be phar's; rename it, or if an import of"
-                f" phar's file made it, give it the description '{_OWN_TAG_MARK}'"
+                f"Stash has a tag {tag['name']!r} that is not known to be phar's; rename it, or if an import"
+                f" of phar's file made it, give it the description '{_OWN_TAG_MARK}'"
             )
     ids = {}
     for label in labels:
