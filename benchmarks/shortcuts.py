@@ -2,9 +2,9 @@
 
     python benchmarks/shortcuts.py [--seed 2000000] [--clips 26] [--videos 22] [--keep DIR] [--only NAME ...]
 
-Analyses the held-out videos of the rendered world once per variant of the `demo` profile, the variants taking
-turns on each video, and prints a Markdown table: seconds without loading, fused top-1 over all windows, and how
-the windows differ from those of the `accurate` preset. `int8` needs `phar models quantize demo` first.
+Analyses the held-out videos of the rendered world once per variant of the `demo` profile, the variants
+taking turns on each video, and prints a Markdown table: seconds without loading, fused top-1 over all
+windows, and how they differ from those of the `accurate` preset. `int8` needs `phar models quantize demo`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def table(runs: dict[str, Run]) -> str:
     lines = [
         f"{len(first.results)} windows of {len({r.video for r in first.results})} videos",
         "",
-        "| variant | seconds | times as fast | fused top-1 | change, points | same top-1 | largest difference |",
+        "| variant | seconds | times as fast | fused top-1 | points | same top-1 | largest difference |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, run in runs.items():

@@ -87,8 +87,10 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.main import main; main(['--help'])",
         "from phar.cli.main import main; main(['tags', '--help'])",
         "from phar.cli.tags import main; main([REPORT])",
+        "from phar.cli.tags import main; main([REPORT, REPORT])",
         "from phar.cli.demo import main; main(['--help'])",
         "from phar.cli.main import main; main(['export', REPORT, OUT])",
+        "from phar.cli.main import main; main(['export', REPORT, OUT, '--format', 'cvat'])",
         "from phar.cli.main import main; main(['models', 'list'])",
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "import phar; phar.__version__",
@@ -106,7 +108,7 @@ def test_light_commands_import_no_torch(call: str, report: object, tmp_path: Pat
             f"    {call}",
             "except SystemExit:",
             "    pass",
-            "heavy = {'torch', 'mmengine', 'openvino', 'librosa', 'av', 'cv2'} & set(sys.modules)",
+            "heavy = {'torch', 'mmengine', 'openvino', 'librosa', 'av', 'cv2', 'pyarrow'} & set(sys.modules)",
             "sys.exit(f'imported {heavy}' if heavy else 0)",
         ]
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from phar.export import WRITERS, check_target, replacing
+from phar.export.features import write_features
 from phar.export.poses import save_poses
 from phar.schema import OutputError, Poses, Report, UsageError
 
@@ -18,11 +22,15 @@ def test_a_new_file_in_an_existing_folder_is_fine(tmp_path: Path) -> None:
 
 
 def test_what_phar_wrote_may_be_replaced(report: Report, poses: Poses, tmp_path: Path) -> None:
-    for name in ("json", "legacy", "timestamps"):
-        path = tmp_path / f"{name}.json"
-        WRITERS[name].write(report, path)
+    for name, writer in WRITERS.items():
+        if writer.needs_video:
+            continue
+        path = tmp_path / f"{name}{writer.suffix}"
+        writer.write(report, path)
         check_target(path)
-        WRITERS[name].write(report, path)
+        writer.write(report, path)
+    write_features([(tmp_path / "a.json", report)], tmp_path / "x.parquet")
+    check_target(tmp_path / "x.parquet")
     save_poses(poses, tmp_path / "x.npz")
     check_target(tmp_path / "x.npz")
 
@@ -40,6 +48,17 @@ def test_what_phar_wrote_may_be_replaced(report: Report, poses: Poses, tmp_path:
         b'[{"x": "y"}]',
         b'{"0:7": 1}',
         b"\x00" * 99,
+        b"WEBVTT\n\nNOTE written by hand\n\n1\n00:00.000 --> 00:01.000\nx\n",
+        b"WEBVTT\n\n1\n00:00.000 --> 00:01.000\nNOTE written by phar 1\n",
+        b";FFMETADATA1\ntitle=x\n",
+        b"## my cuts\n0 1 0\n",
+        b"0 1 0\n## written by phar 0.1.0\n",
+        b"label,start_s,end_s\nring,0,1\n",
+        b'<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version></annotations>',
+        b'{"files": ["/a.mp4"], "markers": []}',
+        b'{"project": {"creator": "VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)"}}',
+        b'[{"data": {}, "predictions": [{"model_version": "other", "result": []}]}]',
+        b'[{"data": {}, "predictions": []}]',
     ],
 )
 def test_other_files_are_left_alone(tmp_path: Path, content: bytes) -> None:
@@ -48,6 +67,25 @@ def test_other_files_are_left_alone(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UsageError, match="exists and was not written by phar"):
         check_target(path)
     assert path.read_bytes() == content
+
+
+def test_what_phar_wrote_without_a_segment_may_be_replaced(report: Report, tmp_path: Path) -> None:
+    nothing = dataclasses.replace(report, timestamps=())
+    for name, writer in WRITERS.items():
+        if writer.segments is not None:
+            path = tmp_path / f"{name}{writer.suffix}"
+            writer.write(nothing, path, labels=[])
+            check_target(path)
+
+
+def test_other_tables_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pyarrow.table({"a": [1]}), path)
+    with pytest.raises(UsageError, match="was not written by phar"):
+        check_target(path)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(UsageError, match="was not written by phar"):
+        check_target(path)
 
 
 def test_other_archives_are_left_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phar.export import WRITERS, writer_for
+from phar.export import WRITERS, selected, writer_for
 from phar.export.poses import load_poses, save_poses
 from phar.schema import Poses, Report, ReportError, UsageError
 
@@ -17,6 +17,30 @@ def test_the_suffix_picks_the_writer() -> None:
     assert writer_for(Path("a/out.json")).name == "json"
     assert writer_for(Path("OUT.MP4")).name == "mp4"
     assert writer_for(Path("out.json"), "legacy").name == "legacy"
+    picked = {suffix: writer_for(Path(f"out{suffix}")).name for suffix in (".vtt", ".csv", ".edl", ".xml")}
+    assert picked == {".vtt": "vtt", ".csv": "csv", ".edl": "kodi-edl", ".xml": "cvat"}
+    assert writer_for(Path("out.ffmetadata")).name == "ffmetadata"
+
+
+def test_labels_and_overlap_are_chosen_where_a_format_has_them(report: Report, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in ("json", "legacy", "timestamps", "mp4"):
+        with pytest.raises(UsageError, match=f"format {name} is more than segments"):
+            WRITERS[name].write(report, out, labels=["ring"])
+    for name in ("json", "vtt", "ffmetadata"):
+        with pytest.raises(UsageError, match=f"format {name} cannot show labels that overlap"):
+            WRITERS[name].write(report, out, overlapping=True)
+    with pytest.raises(UsageError, match="the report has no label 'nap'; use march, wave, ring, none"):
+        WRITERS["csv"].write(report, out, labels=["nap"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_overlapping_segments_are_the_labels_lanes(make_report) -> None:
+    rows = [{"rgb": [0.5, 0.4, 0.1, 0]}, {"rgb": [0.4, 0.6, 0, 0]}, {"rgb": [0.1, 0.5, 0.1, 0.3]}]
+    report = make_report(rows, 21)
+    shown = [(s.label, s.start_s, s.end_s) for s in selected(report, overlapping=True).timestamps]
+    assert shown == [("march", 0, 14), ("wave", 0, 21)]
+    assert [s.label for s in selected(report, ["march"], overlapping=True).timestamps] == ["march"]
 
 
 def test_unknown_formats_name_the_known_ones() -> None:

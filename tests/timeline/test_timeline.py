@@ -236,17 +236,17 @@ def test_tag_seconds_add_up_exactly() -> None:
     assert tags(found, cover[:1], 10_800)[0].seconds == float(Fraction(10_800))
 
 
-def test_top_tags_counts_the_two_best_of_each_window() -> None:
+def test_top_tags_counts_the_two_best_of_each_window_and_never_none() -> None:
     ranked = [
         [("run", 0.5), ("jump", 0.3), ("none", 0.2)],
         [("none", 0.2), ("jump", 0.6), ("run", 0.2)],
         [("none", 0.9), ("jump", 0.05), ("run", 0.05)],
     ]
-    # jump: all three; none: 2nd (tie with run, first listed) and 3rd; run: 1st.
-    assert top_tags(ranked) == [("jump", 3), ("none", 2), ("run", 1)]
+    # jump: all three; run: the first. none holds its place in the other two, so run is no tag of theirs.
+    assert top_tags(ranked) == [("jump", 3), ("run", 1)]
     assert top_tags(ranked, topk=1) == [("jump", 3)]
 
 
 def test_top_tags_breaks_ties_by_score_then_name() -> None:
     ranked = [[("b", 0.5), ("a", 0.5)], [("c", 0.9), ("d", 0.1)]]
-    assert top_tags(ranked, topk=4) == [("c", 1), ("a", 1), ("b", 1), ("d", 1)]
+    assert top_tags(ranked, topk=None) == [("c", 1), ("a", 1), ("b", 1), ("d", 1)]

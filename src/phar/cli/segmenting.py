@@ -7,7 +7,7 @@ from typing import Any
 
 from phar import timeline
 from phar.cli.values import labelled, length, unit
-from phar.schema import Report, SegmentSpec, UsageError
+from phar.schema import NONE, Report, SegmentSpec, UsageError
 
 #: Flag, as argparse stores it, to the setting it changes: for all labels and for a single one.
 _SETTINGS = {
@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def is_given(args: argparse.Namespace) -> bool:
+    """Tell whether one of the flags was given."""
+    return any(getattr(args, flag) is not None for flag in _SETTINGS)
+
+
 def apply(args: argparse.Namespace, report: Report) -> Report:
     """Return the report with segments and tags made anew, or as it is if no flag was given.
 
@@ -72,3 +77,18 @@ def apply(args: argparse.Namespace, report: Report) -> Report:
                 )
             settings[by_label] = {**settings.get(by_label, {}), label: value}
     return timeline.resegmented(report, SegmentSpec(**settings)) if changed else report
+
+
+def require_threshold(report: Report) -> None:
+    """Refuse to show each label by itself where some label needs no score at all to be on.
+
+    Raises:
+        UsageError: with what to do about it.
+    """
+    spec = timeline.spec_of(report)
+    idle = [label for label in report.labels if label != NONE and spec.threshold_of(label) <= spec.hysteresis]
+    if idle:
+        raise UsageError(
+            f"with threshold {spec.threshold_of(idle[0])} and hysteresis {spec.hysteresis}, {idle[0]!r}"
+            " would be on all the time; give a --threshold"
+        )

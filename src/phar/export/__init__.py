@@ -1,6 +1,7 @@
 """Writes reports: one writer a file, listed in WRITERS; reads them back for re-exports and tags."""
 
 from phar.export.report import from_document, read_ranked, read_report, to_document
+from phar.export.selection import selected
 from phar.export.target import check_target, replacing
 from phar.export.writers import WRITERS, Writer, writer_for
 
@@ -12,6 +13,7 @@ __all__ = [
     "read_ranked",
     "read_report",
     "replacing",
+    "selected",
     "to_document",
     "writer_for",
 ]

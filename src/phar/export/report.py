@@ -113,19 +113,24 @@ def read_report(path: str | Path) -> Report:
         ) from None
 
 
-def read_ranked(path: str | Path) -> list[list[tuple[str, float]]]:
-    """Return each window's (label, score) pairs from a report or a legacy list, best first."""
+def read_ranked(path: str | Path) -> tuple[str | None, list[list[tuple[str, float]]]]:
+    """Return the video's path and each window's (label, score) pairs, best first.
+
+    A legacy list is read too; it does not tell the video's path.
+    """
     document = _read(Path(path))
+    video = None
     if is_legacy(document):
         clips = [[(label, float(score)) for score, label in clip.items()] for clip in document]
     else:
         try:
             clips = [list(clip["scores"].items()) for clip in _known_version(document)["clips"]]
+            video = document.get("video", {}).get("path")
         except (KeyError, TypeError, AttributeError) as error:
             raise ReportError(
                 f"{path} is not a whole report ({_named(error)}); write it anew with phar-demo"
             ) from None
-    return [sorted(clip, key=lambda pair: -pair[1]) for clip in clips]
+    return video, [sorted(clip, key=lambda pair: -pair[1]) for clip in clips]
 
 
 def from_document(document: Mapping[str, Any]) -> Report:

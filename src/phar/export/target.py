@@ -21,11 +21,24 @@ from phar.schema import OutputError, PharError, UsageError
 #: The container comment of every media file phar writes starts with this word.
 MEDIA_COMMENT = "phar"
 
-#: The second line of every page phar writes starts with this comment.
-PAGE_COMMENT = b"<!-- written by phar "
-
 #: The array that marks an .npz file as saved poses; its value is the form's version.
 POSES_MARK = "phar_poses"
+
+#: The last column of every table phar writes.
+CSV_MARK = "phar_version"
+
+#: What the creator of a VIA project, and the model of a Label Studio prediction, start with.
+VIA_CREATOR = LABEL_STUDIO_MODEL = "phar"
+
+#: How each text format begins in which a comment names phar.
+_TEXT_HEAD = re.compile(
+    rb"(WEBVTT\r?\n\r?\nNOTE |;FFMETADATA1\r?\n; |## |<\?xml [^>]*\?>\r?\n<!-- |<!doctype html>\n<!-- )"
+    rb"written by phar "
+)
+_CSV_HEAD = re.compile(rb"[a-z_,]+,phar_version\r?\n")
+
+#: How a Parquet file begins and ends, and the key in its footer that marks it as phar's.
+_PARQUET = b"PAR1"
 
 _TIMESTAMP_KEY = re.compile(r"\d+(\.\d+)?:\d+(\.\d+)?")
 
@@ -65,16 +78,18 @@ def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def written_by_phar(path: Path) -> bool:
-    """Tell whether a file is a report, a legacy list, timestamps, poses, page or media that phar wrote."""
+    """Tell whether a file is one of the forms of a report, poses, a table or media that phar wrote."""
     with path.open("rb") as stream:
-        head = stream.read(64).lstrip()
-    if head[:1] in (b"{", b"["):
+        head = stream.read(200)
+    if head.lstrip()[:1] in (b"{", b"["):
         try:
             return is_own_document(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, RecursionError):
             return False
-    if head.startswith(b"<!doctype html>"):
-        return head.partition(b"\n")[2].startswith(PAGE_COMMENT)
+    if _TEXT_HEAD.match(head) or _CSV_HEAD.match(head):
+        return True
+    if head.startswith(_PARQUET):
+        return CSV_MARK.encode() in _parquet_footer(path)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return f"{POSES_MARK}.npy" in archive.namelist()
@@ -82,16 +97,19 @@ def written_by_phar(path: Path) -> bool:
 
 
 def is_own_document(document: Any) -> bool:
-    """Tell whether parsed JSON is a report, a trace, a legacy list or timestamps."""
+    """Tell whether parsed JSON is a form of a report, a trace, or made for another tool by phar."""
     if isinstance(document, dict):
-        if "schema_version" in document and "phar_version" in document:
+        if "phar_version" in document and ("schema_version" in document or "files" in document):
             return True
         if set(document) == {"displayTimeUnit", "traceEvents"}:
             return True
+        project = document.get("project")
+        if isinstance(project, dict):
+            return str(project.get("creator")).startswith(f"{VIA_CREATOR} ")
         return bool(document) and all(
             _TIMESTAMP_KEY.fullmatch(key) and isinstance(value, str) for key, value in document.items()
         )
-    return is_legacy(document)
+    return is_legacy(document) or _is_label_studio(document)
 
 
 def is_legacy(document: Any) -> bool:
@@ -128,6 +146,24 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path} cannot be written: {reason}; choose another place") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_label_studio(document: Any) -> bool:
+    try:
+        models = {prediction["model_version"] for task in document for prediction in task["predictions"]}
+    except (TypeError, KeyError):
+        return False
+    return bool(models) and all(str(model).startswith(f"{LABEL_STUDIO_MODEL} ") for model in models)
+
+
+def _parquet_footer(path: Path) -> bytes:
+    """Return the footer, whose texts are not compressed; its length stands before the last four bytes."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 8))
+        length = int.from_bytes(stream.read(4), "little")
+        stream.seek(max(0, size - 8 - length))
+        return stream.read(min(length, size))
 
 
 def _is_number(text: str) -> bool:

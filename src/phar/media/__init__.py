@@ -1,6 +1,7 @@
 """Probe, decode and write media: the only room that knows ffmpeg and PyAV."""
 
 from phar.media.assembly import Wanted
+from phar.media.chapters import copy_with_chapters, first_frame_offset_s
 from phar.media.frame import Frame
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, read_frames
 from phar.media.sound import Sound
@@ -17,6 +18,8 @@ __all__ = [
     "Wanted",
     "WindowMedia",
     "at_rate",
+    "copy_with_chapters",
+    "first_frame_offset_s",
     "probe",
     "read_frames",
     "read_stills",

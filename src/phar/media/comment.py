@@ -15,6 +15,8 @@ def read_comment(path: str | Path) -> str:
     """
     source = Source(path, num_threads=1)
     try:
-        return str(source.container.metadata.get("comment", ""))
+        # Matroska writes the names of its tags in capitals.
+        tags = {name.lower(): value for name, value in source.container.metadata.items()}
+        return str(tags.get("comment", ""))
     finally:
         source.close()

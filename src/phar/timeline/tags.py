@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from phar.schema import Report, Segment, SegmentSpec, Tag, Window
+from phar.schema import NONE, Report, Segment, SegmentSpec, Tag, Window
 from phar.timeline.segments import segments
 from phar.timeline.windows import exact, owned_spans
 
@@ -63,13 +63,15 @@ def resegmented(report: Report, spec: SegmentSpec) -> Report:
 
 
 def top_tags(
-    ranked: Iterable[Sequence[tuple[str, float]]], topk: int = 3, among: int = 2
+    ranked: Iterable[Sequence[tuple[str, float]]], topk: int | None = 3, among: int = 2
 ) -> list[tuple[str, int]]:
     """Count each label that is among a window's best, and return the most frequent.
 
+    `none` is not a tag: it takes its place among a window's best, and is not counted.
+
     Args:
         ranked: per window, (label, score) pairs in any order.
-        topk: how many labels to return.
+        topk: how many labels to return, None for all.
         among: how many of a window's best labels count.
 
     Returns:
@@ -82,6 +84,8 @@ def top_tags(
     sums: defaultdict[str, float] = defaultdict(float)
     for window in ranked:
         for label, score in sorted(window, key=lambda pair: -pair[1])[:among]:
+            if label == NONE:
+                continue
             counts[label] += 1
             sums[label] += score
     order = sorted(counts, key=lambda label: (-counts[label], -sums[label], label))
