@@ -42,6 +42,8 @@ class Analyzer:
         self._clock = Stopwatch()
         with self._clock.stage("load"):
             self.streams: Streams = load_streams(profile, device=device, backend=backend, clock=self._clock)
+            # It reads every checkpoint through for its hash: once, not once a video.
+            self._described = describe(profile, **self.streams.runtime)
 
     def analyze(
         self,
@@ -58,6 +60,15 @@ class Analyzer:
         num_threads: decoding threads, 0 for the decoder's choice. progress: told after each chunk.
         Raises MediaError if the file cannot be read at all.
         """
+        try:
+            return self._analyze(video, keep_poses, topk, num_threads, progress)
+        finally:
+            # Neither does the next video's timing hold that of one that failed.
+            self._clock.restart()
+
+    def _analyze(
+        self, video: str | Path, keep_poses: bool, topk: int, num_threads: int, progress: Progress | None
+    ) -> Report:
         clock = self._clock
         predictions: list[Prediction] = []
         poses: list[Poses] = []
@@ -81,17 +92,15 @@ class Analyzer:
         with clock.stage("segments"):
             segments = timeline.segments(predictions, self.profile.labels, self.profile.segments)
             tags = timeline.tags(segments, [p.window for p in predictions], source.duration_s)
-        timing = self._timing(source, reading)
-        clock.restart()
         return Report(
             video=source,
-            profile=describe(self.profile, **self.streams.runtime),
+            profile=self._described,
             labels=self.profile.labels,
             vocabularies=self._vocabularies,
             predictions=tuple(predictions),
             timestamps=tuple(segments),
             tags=tuple(tags),
-            timing=timing,
+            timing=self._timing(source, reading),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             phar_version=__version__,
             topk=topk,

@@ -17,6 +17,7 @@ Arrays inside records are float32 and must not be written to.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -27,6 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+
+# Records travel between processes; their read-only mappings do not by themselves.
+copyreg.pickle(MappingProxyType, lambda view: (MappingProxyType, (dict(view),)))
 
 #: The label of a window or a span in which no known action was seen.
 NONE = "none"

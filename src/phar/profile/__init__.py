@@ -8,6 +8,7 @@ from phar.profile.build import STREAM_ORDER, default_profile, load_profile, with
 from phar.profile.checkpoints import (
     LOCK_FILE,
     describe,
+    describe_decisions,
     fits_hash,
     hashes_in,
     require_checkpoints,
@@ -39,6 +40,7 @@ __all__ = [
     "checkpoints_folder",
     "default_profile",
     "describe",
+    "describe_decisions",
     "find_checkpoint",
     "fits_hash",
     "hashes_in",

@@ -92,15 +92,7 @@ def describe(profile: Profile, *, backend: str, device: str, precision: str) -> 
         "window_s": profile.window_s,
         "stride_s": profile.stride_s,
         "sampling": profile.sampling,
-        "fusion": profile.fusion,
-        "coefficients": {name: stream.weight for name, stream in profile.streams.items()},
-        "temperatures": {name: stream.temperature for name, stream in profile.streams.items()},
-        "segments": {
-            "threshold": profile.segments.threshold,
-            "label_thresholds": dict(profile.segments.label_thresholds),
-            "min_length_s": profile.segments.min_length_s,
-            "max_gap_s": profile.segments.max_gap_s,
-        },
+        **describe_decisions(profile),
         "models": {
             name: {
                 "config": _shown(model.config),
@@ -114,6 +106,21 @@ def describe(profile: Profile, *, backend: str, device: str, precision: str) -> 
         "backend": backend,
         "device": device,
         "precision": precision,
+    }
+
+
+def describe_decisions(profile: Profile) -> dict[str, Any]:
+    """Return what turns stream scores into segments and tags: no model has to run for a change of it."""
+    return {
+        "fusion": profile.fusion,
+        "coefficients": {name: stream.weight for name, stream in profile.streams.items()},
+        "temperatures": {name: stream.temperature for name, stream in profile.streams.items()},
+        "segments": {
+            "threshold": profile.segments.threshold,
+            "label_thresholds": dict(profile.segments.label_thresholds),
+            "min_length_s": profile.segments.min_length_s,
+            "max_gap_s": profile.segments.max_gap_s,
+        },
     }
 
 
