@@ -29,8 +29,13 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
+
+def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
 # Records travel between processes; their read-only mappings do not by themselves.
-copyreg.pickle(MappingProxyType, lambda view: (MappingProxyType, (dict(view),)))
+copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 #: The label of a window or a span in which no known action was seen.
 NONE = "none"

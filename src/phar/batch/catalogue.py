@@ -194,14 +194,17 @@ class Catalogue(Rows):
             )
             # Names differ, but in a catalogue of several profiles one may be used by more than one.
             tags = [
-                (self._label(tag.label), row_id, tag.seconds, tag.share, tag.score, tag.clips)
-                for tag in seen.tags
+                (self._label(t.label), row_id, _round(t.seconds), _round(t.share), _round(t.score), t.clips)
+                for t in seen.tags
             ]
             database.executemany("INSERT INTO tag VALUES (?, ?, ?, ?, ?, ?)", tags)
             database.executemany(
                 "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (row_id, position, self._label(each.label), each.start_s, each.end_s, each.score)
+                    (
+                        *(row_id, position, self._label(each.label)),
+                        *(_round(each.start_s), _round(each.end_s), _round(each.score)),
+                    )
                     for position, each in enumerate(each for each in seen.segments if each.label != NONE)
                 ],
             )
@@ -345,6 +348,11 @@ def _row(values: Sequence[Any]) -> Row:
         has_poses=bool(has_poses),
         duration_s=duration_s,
     )
+
+
+def _round(value: float) -> float:
+    """Round as the report does, so that both say the same."""
+    return round(float(value), 6)
 
 
 def _json(value: Any) -> str:

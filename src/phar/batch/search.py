@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from phar.batch.catalogue import FILE_NAME, open_to_read
 from phar.batch.sources import absolute
 from phar.schema import UsageError
+
+#: How much of the file is mapped into memory instead of being copied page by page.
+_MAPPED_BYTES = 1 << 32
+
+#: As `os.fsdecode` does, which is too slow here.
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 #: What hits can be sorted by, and how SQLite does it; ties by path.
 SORTS = {
@@ -45,14 +52,13 @@ class Query:
     limit: int | None = None
 
 
-@dataclass(frozen=True)
-class Hit:
-    """One video that was found."""
+class Hit(NamedTuple):
+    """One video that was found; a tuple, for there may be a hundred thousand."""
 
     path: str
-    duration_s: float
     report: str
     """Path of its report."""
+    duration_s: float
     seconds: float | None = None
     """Of all labels asked for together; None if none was."""
     share: float | None = None
@@ -115,8 +121,9 @@ class Search:
 
     def __init__(self, folder: Path) -> None:
         path = folder if folder.is_file() else folder / FILE_NAME
-        self._folder = path.parent
+        self._reports = f"{path.parent / 'reports'}{os.sep}"
         self._database = open_to_read(path)
+        self._database.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
         self._labels: dict[str, int] = dict(self._database.execute("SELECT name, id FROM label"))
 
     def close(self) -> None:
@@ -168,7 +175,7 @@ class Search:
                     f"SELECT {self._columns(query)} FROM {self._tables(query)} WHERE video.id = ?",
                     (int(ids[index]),),
                 ).fetchone()
-                hits.append(replace(self._hit(*row), likeness=min(1.0, float(cosines[index]))))
+                hits.append(self._hit(*row)._replace(likeness=min(1.0, float(cosines[index]))))
         return hits
 
     def spans(self, path: str, labels: Sequence[str] = ()) -> list[Span]:
@@ -279,11 +286,9 @@ class Search:
             raise UsageError(f"label {name!r} is in no video; the catalogue knows {known}")
         return self._labels[name]
 
-    def _hit(
-        self, path: bytes, place: bytes, duration_s: float, *sums: Any, likeness: float | None = None
-    ) -> Hit:
-        report = str(self._folder / "reports" / f"{os.fsdecode(place)}.json")
-        return Hit(os.fsdecode(path), duration_s, report, *sums)
+    def _hit(self, path: bytes, place: bytes, duration_s: float, *sums: float | None) -> Hit:
+        report = f"{self._reports}{place.decode(_ENCODING, _ERRORS)}.json"
+        return Hit(path.decode(_ENCODING, _ERRORS), report, duration_s, *sums)
 
 
 #: What an export takes, column by column as `parquet` names them.

@@ -116,6 +116,8 @@ def listed(content: bytes) -> list[str]:
 
 def shown(text: str) -> str:
     """Return a name or message as it can be printed: on one line, without control sequences."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else _escaped(each) for each in text)
 
 

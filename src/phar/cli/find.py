@@ -12,7 +12,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--parquet", type=Path, metavar="OUT", help="write videos, tags and spans to this folder as Parquet"
     )
     form = parser.add_argument_group("form").add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON, with the spans of the labels")
+    form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print CSV for spreadsheets")
     form.add_argument(
         "--print0", action="store_true", help="print exact paths, each ended by NUL, for xargs -0"
@@ -113,6 +113,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _say_hits(search: Search, args: argparse.Namespace) -> None:
     from phar.batch.search import Query
+    from phar.batch.sources import shown
 
     query = Query(
         labels=tuple(dict.fromkeys(args.label)),
@@ -128,11 +129,8 @@ def _say_hits(search: Search, args: argparse.Namespace) -> None:
     if args.print0:
         _print0(hit.path for hit in hits)
     elif args.json:
-        print(
-            json.dumps(
-                [_hit_document(search, hit, query.labels) for hit in hits], indent=1, ensure_ascii=False
-            )
-        )
+        rows = [_hit_document(search, hit, query.labels, args.spans) for hit in hits]
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
     elif args.csv:
         keys = [key for key in _COLUMNS if any(getattr(hit, key) is not None for hit in hits)]
         _print_csv(
@@ -140,9 +138,9 @@ def _say_hits(search: Search, args: argparse.Namespace) -> None:
             [[hit.path, *(getattr(hit, k) for k in keys), hit.report] for hit in hits],
         )
     else:
-        lines = []
+        lines = [_head(hits[0])] if hits and sys.stdout.isatty() else []
         for hit in hits:
-            lines.append(_line(hit))
+            lines.append(_line(hit, shown))
             if args.spans:
                 lines += [
                     f"        {clock(span.start_s)}-{clock(span.end_s)}  {span.label}  {span.score:.2f}"
@@ -155,22 +153,27 @@ def _say_hits(search: Search, args: argparse.Namespace) -> None:
 _COLUMNS = ("likeness", "score", "seconds", "share", "duration_s")
 
 
-def _line(hit: Hit) -> str:
-    from phar.batch.sources import shown
-
-    parts = []
-    if hit.likeness is not None:
-        parts.append(f"{hit.likeness:.3f}")
+def _head(hit: Hit) -> str:
+    """Name the columns of `_line`."""
+    head = "  length  path"
     if hit.seconds is not None:
-        parts += [f"{hit.score:.2f}", f"{clock(hit.seconds):>8}", f"{hit.share:4.0%}"]
-    parts.append(f"{clock(hit.duration_s):>8}")
-    return "  ".join([*parts, shown(hit.path)])
+        head = f"score   seconds  share  {head}"
+    return head if hit.likeness is None else f"alike  {head}"
 
 
-def _hit_document(search: Search, hit: Hit, labels: Sequence[str]) -> dict[str, Any]:
+def _line(hit: Hit, shown: Callable[[str], str]) -> str:
+    line = f"{clock(hit.duration_s):>8}  {shown(hit.path)}"
+    if hit.seconds is not None:
+        line = f"{hit.score:5.2f}  {clock(hit.seconds):>8}  {hit.share:5.0%}  {line}"
+    return line if hit.likeness is None else f"{hit.likeness:.3f}  {line}"
+
+
+def _hit_document(search: Search, hit: Hit, labels: Sequence[str], spans: bool) -> dict[str, Any]:
     numbers = {key: getattr(hit, key) for key in _COLUMNS if getattr(hit, key) is not None}
-    document = {**_path_document(hit.path), **numbers, "report": _text(hit.report)}
-    return document | {"spans": [asdict(span) for span in search.spans(hit.path, labels)]}
+    document: dict[str, Any] = {**_path_document(hit.path), **numbers, "report": _text(hit.report)}
+    if spans:
+        document["spans"] = [asdict(span) for span in search.spans(hit.path, labels)]
+    return document
 
 
 def _path_document(path: str) -> dict[str, str]:
@@ -196,8 +199,8 @@ def _say_statistics(search: Search, args: argparse.Namespace) -> None:
         speed = f", {found.hours / found.analysis_hours:.1f}x real time" if found.analysis_hours else ""
         lines = [
             f"videos    {found.videos}: {found.done} done, {found.failed} failed, {found.pending} pending",
-            f"length    {found.hours:.1f} h, {found.gigabytes:.1f} GB",
-            f"analysis  {found.analysis_hours:.1f} h{speed}",
+            f"length    {found.hours:.2f} h, {found.gigabytes:.1f} GB",
+            f"analysis  {found.analysis_hours:.2f} h{speed}",
             "",
         ]
         width = max([len(each.label) for each in found.labels], default=5)
