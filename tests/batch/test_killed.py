@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 NUM_KILLS = 20
-NUM_VIDEOS = 12
+NUM_VIDEOS = 10
 
 SCRIPTED = Path(__file__).with_name("scripted.py")
 
@@ -41,7 +41,7 @@ def library(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(tmp_path: Path, small_profile: Path, library: Path) -> Callable[..., subprocess.Popen[bytes]]:
     def begin(out: Path, *flags: str) -> subprocess.Popen[bytes]:
-        options = ["--profile", small_profile, "--workers", "2", "--format", "timestamps", *flags]
+        options = ["--profile", small_profile, "--format", "timestamps", *flags]
         return subprocess.Popen(
             [sys.executable, SCRIPTED, "batch", library, "--out", out, *options],
             stdout=subprocess.PIPE,
@@ -95,7 +95,7 @@ def test_killed_at_random_moments(
     rounds: list[list[str]] = [[], ["--coefficients", "0.9", "0.1", "0.4"]]
     expected = []
     for flags in rounds:
-        process = start(tmp_path / "undisturbed", *flags)
+        process = start(tmp_path / "undisturbed", "--workers", "2", *flags)
         assert process.wait(60) == 7
         expected.append(outputs(tmp_path / "undisturbed"))
     assert len(expected[0]["video"]) == NUM_VIDEOS + 2
@@ -112,9 +112,9 @@ def test_killed_at_random_moments(
             while True:
                 before = done(out)
                 log.write_text("")
-                process = start(out, *flags)
+                process = start(out, "--workers", rng.choice("12"), *flags)
                 try:
-                    code = process.wait(rng.uniform(0.3, 1.6) if kills < NUM_KILLS else 60)
+                    code = process.wait(rng.uniform(0.4, 1.8) if kills < NUM_KILLS else 60)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
@@ -136,7 +136,7 @@ def test_interrupted(
     out = tmp_path / "out"
     # A shell's background jobs ignore the interrupt, and so would the command.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = start(out)
+    process = start(out, "--workers", "2")
     signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     first = process.stdout.readline()

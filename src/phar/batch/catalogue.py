@@ -222,6 +222,16 @@ class Catalogue(Rows):
                 (content, analysis, failure.code, failure.message, row_id),
             )
 
+    def forget_missing(self) -> int:
+        """Drop the videos whose files are gone, and return how many; their outputs stay."""
+        rows = self._database.execute("SELECT id, path FROM video").fetchall()
+        gone = [(row_id,) for row_id, path in rows if not Path(os.fsdecode(path)).exists()]
+        with self._transaction() as database:
+            for table in ("tag", "span", "vector"):
+                database.executemany(f"DELETE FROM {table} WHERE video_id = ?", gone)
+            database.executemany("DELETE FROM video WHERE id = ?", gone)
+        return len(gone)
+
     def _forget(self, row_id: int) -> None:
         for table in ("tag", "span", "vector"):
             self._database.execute(f"DELETE FROM {table} WHERE video_id = ?", (row_id,))

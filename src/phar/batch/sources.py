@@ -151,14 +151,26 @@ def _expanded(source: str, excluded: Path | None) -> Iterator[Found]:
     elif path.exists() or path.is_symlink():
         yield _file(source)
     elif glob.has_magic(source):
-        # Path.glob takes no absolute patterns.
-        matches = sorted(glob.glob(source, recursive=True), key=os.fsencode)  # noqa: PTH207
+        matches = _matches(path)
         if not matches:
             raise MediaError(f"{source}: nothing fits this pattern; check it")
         for match in matches:
             yield from _in_folder(match, excluded) if Path(match).is_dir() else [_file(match)]
     else:
         raise MediaError(f"{source}: no such file or folder; check the path")
+
+
+def _matches(pattern: Path) -> list[str]:
+    """Return what fits a pattern, by name; `**` follows no links and finds nothing hidden."""
+    root = Path(pattern.anchor)
+    found = root.glob(str(pattern.relative_to(root)))
+    if not any(_hidden(part) for part in pattern.parts):
+        found = (path for path in found if not any(_hidden(part) for part in path.parts))
+    return sorted(map(str, found), key=os.fsencode)
+
+
+def _hidden(part: str) -> bool:
+    return part.startswith(".") and part not in (".", "..")
 
 
 def absolute(path: str) -> str:

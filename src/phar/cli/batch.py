@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="WHEN", help="only files changed since: 2024-05-31, or an age: 7d, 12h"
     )
     which.add_argument("--retry-failed", action="store_true", help="try those again that failed before")
+    which.add_argument(
+        "--forget-missing",
+        action="store_true",
+        help="at the end, drop videos from the catalogue whose files are gone; their reports stay",
+    )
     which.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     work = parser.add_argument_group("workers")
     work.add_argument(
@@ -151,6 +156,8 @@ def run(args: argparse.Namespace) -> int:
         finally:
             bar.close()
             _say_how_it_went(args.out, batch.summary)
+        if args.forget_missing:
+            print(f"{args.out}: {catalogue.forget_missing()} videos forgotten, their files are gone")
     return _SOME_FAILED if batch.summary.failed or batch.summary.failed_before else 0
 
 
