@@ -53,20 +53,25 @@ class Query:
 
 
 class Hit(NamedTuple):
-    """One video that was found; a tuple, for there may be a hundred thousand."""
+    """One video that was found: a row as SQLite gives it, for there may be a hundred thousand."""
 
-    path: str
-    report: str
-    """Path of its report."""
+    path_bytes: bytes
+    place: bytes
+    """Where its outputs lie, see `Found.place`."""
     duration_s: float
-    seconds: float | None = None
+    seconds: float | None
     """Of all labels asked for together; None if none was."""
-    share: float | None = None
+    share: float | None
     """`seconds` of the video's length."""
-    score: float | None = None
+    score: float | None
     """The lowest of the labels' scores."""
-    likeness: float | None = None
+    likeness: float | None
     """Cosine of the angle between tag vectors, in [0, 1]; None unless asked for."""
+
+    @property
+    def path(self) -> str:
+        """The video; bytes that are no UTF-8 are surrogates."""
+        return self.path_bytes.decode(_ENCODING, _ERRORS)
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ class Search:
             f"SELECT {self._columns(query)} FROM {self._tables(query)} WHERE {where} ORDER BY {order}{limit}",
             values,
         )
-        return [self._hit(*row) for row in rows]
+        return list(map(Hit._make, rows))
 
     def like(self, path: str, query: Query) -> list[Hit]:
         """Return the videos that fit but `path` itself, those with the most like shares of labels first.
@@ -175,8 +180,12 @@ class Search:
                     f"SELECT {self._columns(query)} FROM {self._tables(query)} WHERE video.id = ?",
                     (int(ids[index]),),
                 ).fetchone()
-                hits.append(self._hit(*row)._replace(likeness=min(1.0, float(cosines[index]))))
+                hits.append(Hit._make(row)._replace(likeness=min(1.0, float(cosines[index]))))
         return hits
+
+    def report(self, hit: Hit) -> str:
+        """Return the path of a video's report."""
+        return f"{self._reports}{os.fsdecode(hit.place)}.json"
 
     def spans(self, path: str, labels: Sequence[str] = ()) -> list[Span]:
         """Return where labels are in a video, in order; all labels if none is named."""
@@ -241,12 +250,12 @@ class Search:
     def _columns(self, query: Query) -> str:
         tables = [f"t{i}" for i in range(len(query.labels))]
         if not tables:
-            return "path, place, duration_s, NULL AS seconds, NULL AS share, NULL AS score"
+            return "path, place, duration_s, NULL AS seconds, NULL AS share, NULL AS score, NULL"
         total = {name: " + ".join(f"{table}.{name}" for table in tables) for name in ("seconds", "share")}
         scores = ", ".join(f"{table}.score" for table in tables)
         lowest = f"min({scores})" if len(tables) > 1 else scores
         sums = f"{total['seconds']} AS seconds, {total['share']} AS share"
-        return f"path, place, duration_s, {sums}, {lowest} AS score"
+        return f"path, place, duration_s, {sums}, {lowest} AS score, NULL"
 
     def _conditions(self, query: Query) -> tuple[str, list[Any]]:
         where, values = _below(query.under)
@@ -285,10 +294,6 @@ class Search:
             known = ", ".join(sorted(self._labels)) or "none at all"
             raise UsageError(f"label {name!r} is in no video; the catalogue knows {known}")
         return self._labels[name]
-
-    def _hit(self, path: bytes, place: bytes, duration_s: float, *sums: float | None) -> Hit:
-        report = f"{self._reports}{place.decode(_ENCODING, _ERRORS)}.json"
-        return Hit(path.decode(_ENCODING, _ERRORS), report, duration_s, *sums)
 
 
 #: What an export takes, column by column as `parquet` names them.

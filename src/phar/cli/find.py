@@ -12,7 +12,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +127,7 @@ def _say_hits(search: Search, args: argparse.Namespace) -> None:
     )
     hits = search.find(query) if args.like is None else search.like(args.like, query)
     if args.print0:
-        _print0(hit.path for hit in hits)
+        _print0(hit.path_bytes for hit in hits)
     elif args.json:
         rows = [_hit_document(search, hit, query.labels, args.spans) for hit in hits]
         print(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -135,7 +135,7 @@ def _say_hits(search: Search, args: argparse.Namespace) -> None:
         keys = [key for key in _COLUMNS if any(getattr(hit, key) is not None for hit in hits)]
         _print_csv(
             ["path", *keys, "report"],
-            [[hit.path, *(getattr(hit, k) for k in keys), hit.report] for hit in hits],
+            [[hit.path, *(getattr(hit, k) for k in keys), search.report(hit)] for hit in hits],
         )
     else:
         lines = [_head(hits[0])] if hits and sys.stdout.isatty() else []
@@ -170,7 +170,7 @@ def _line(hit: Hit, shown: Callable[[str], str]) -> str:
 
 def _hit_document(search: Search, hit: Hit, labels: Sequence[str], spans: bool) -> dict[str, Any]:
     numbers = {key: getattr(hit, key) for key in _COLUMNS if getattr(hit, key) is not None}
-    document: dict[str, Any] = {**_path_document(hit.path), **numbers, "report": _text(hit.report)}
+    document: dict[str, Any] = {**_path_document(hit.path), **numbers, "report": _text(search.report(hit))}
     if spans:
         document["spans"] = [asdict(span) for span in search.spans(hit.path, labels)]
     return document
@@ -218,7 +218,7 @@ def _say_failures(search: Search, args: argparse.Namespace) -> None:
 
     found = search.failures(args.under)
     if args.print0:
-        _print0(path for path, _ in found)
+        _print0(os.fsencode(path) for path, _ in found)
     elif args.json:
         rows = [{**_path_document(path), "error": error} for path, error in found]
         print(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -233,9 +233,9 @@ def _print_lines(lines: Sequence[str]) -> None:
         sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _print0(paths: Any) -> None:
+def _print0(paths: Iterable[bytes]) -> None:
     sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(os.fsencode(path) + b"\0" for path in paths))
+    sys.stdout.buffer.write(b"".join(path + b"\0" for path in paths))
     sys.stdout.buffer.flush()
 
 
