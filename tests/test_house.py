@@ -90,7 +90,7 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.demo import main; main(['--help'])",
         "from phar.cli.main import main; main(['export', REPORT, OUT])",
         "from phar.cli.main import main; main(['batch', '--help'])",
-        "from phar.cli.main import main; main(['batch', OUT, '--out', OUT, '--profile=demo', '--dry-run'])",
+        "from phar.cli.main import main; main(['batch', REPORT, '--out=o', '--profile=demo', '--dry-run'])",
         "from phar.cli.main import main; main(['find', '--help'])",
         "from phar.cli.main import main; main(['models', 'list'])",
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",

@@ -28,7 +28,7 @@ from phar.profile import Profile, describe
 from phar.schema import MediaError, Report, StreamScore, Video
 
 #: How long a window takes.
-WINDOW_S = 0.04
+WINDOW_S = 0.08
 
 
 class ScriptedAnalyzer:

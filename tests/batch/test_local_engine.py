@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections import deque
 
+import psutil
 import pytest
 from poisoned import Act, PoisonedJob
 
@@ -97,6 +101,20 @@ def test_a_task_may_follow_from_what_another_gave() -> None:
             if event.task.path == "a":
                 waiting.append(Act("b"))
     assert told == ["a", "b"]
+
+
+def test_a_worker_that_is_lost_while_idle_fails_nothing() -> None:
+    waiting = deque([Act("a"), Act("b")])
+    processes = []
+    for event in LocalEngine(1, Limits(400 * MIB)).run(
+        PoisonedJob(), lambda: waiting.popleft() if waiting else None
+    ):
+        if isinstance(event, Finished):
+            processes.append(event.result[0])
+            os.kill(processes[-1], signal.SIGKILL)
+            while psutil.Process(processes[-1]).status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.01)
+    assert len(set(processes)) == 2
 
 
 def test_the_time_limit_follows_length_and_size() -> None:

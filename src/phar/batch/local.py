@@ -51,9 +51,11 @@ class LocalEngine:
                     task = feed()
                     if task is None:
                         break
-                    worker = idle or _Worker(job, slot, self._limits, self._verbose)
-                    workers[slot] = worker
-                    worker.begin(task)
+                    # The system may have ended one that had nothing to do.
+                    if idle is None or not idle.is_alive():
+                        idle = _Worker(job, slot, self._limits, self._verbose)  # noqa: PLW2901
+                        workers[slot] = idle
+                    idle.begin(task)
                 busy = [each for each in workers if each is not None and each.task is not None]
                 if not busy:
                     return
@@ -87,6 +89,10 @@ class _Worker:
         self._process.start()
         other.close()
         self._memory = psutil.Process(self._process.pid)
+
+    def is_alive(self) -> bool:
+        """Tell whether the process can take a task."""
+        return self._process.is_alive()
 
     def begin(self, task: Any) -> None:
         """Hand a task over."""
