@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phar.cli import overrides
-from phar.cli.values import count, device, seconds
+from phar.cli.values import amount, count, device, seconds
 from phar.export import WRITERS
 from phar.schema import UsageError
 
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument(
         "--memory",
-        type=seconds,
+        type=amount,
         metavar="GIB",
         help="most memory for one worker (default: 80 %% of the machine's, shared)",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import json
 import os
 import sys
@@ -162,10 +163,15 @@ def _head(hit: Hit) -> str:
 
 
 def _line(hit: Hit, shown: Callable[[str], str]) -> str:
-    line = f"{clock(hit.duration_s):>8}  {shown(hit.path)}"
-    if hit.seconds is not None:
-        line = f"{hit.score:5.2f}  {clock(hit.seconds):>8}  {hit.share:5.0%}  {line}"
-    return line if hit.likeness is None else f"{hit.likeness:.3f}  {line}"
+    _, _, duration_s, seconds, share, score, likeness = hit
+    line = f"{_clock(round(duration_s)):>8}  {shown(hit.path)}"
+    if seconds is not None:
+        line = f"{score:5.2f}  {_clock(round(seconds)):>8}  {share:5.0%}  {line}"
+    return line if likeness is None else f"{likeness:.3f}  {line}"
+
+
+#: Of many lengths most come more than once.
+_clock = functools.lru_cache(1 << 16)(clock)
 
 
 def _hit_document(search: Search, hit: Hit, labels: Sequence[str], spans: bool) -> dict[str, Any]:

@@ -21,6 +21,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def amount(text: str) -> float:
+    """Return a finite number above 0."""
+    value = _number(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
 def length(text: str) -> float:
     """Return a finite number of at least 0."""
     value = _number(text)
