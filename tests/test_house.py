@@ -16,7 +16,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "phar"
 FLOORS = (
     {"schema", "clock"},
     {"profile", "media", "timeline", "fusion"},
-    {"openmmlab", "export", "synth"},
+    {"openmmlab", "export", "synth", "recompute"},
     {"streams"},
     {"pipeline"},
     {"dataset", "training", "evaluate", "models", "moderation", "batch", "serve"},
@@ -91,6 +91,9 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.demo import main; main(['--help'])",
         "from phar.cli.main import main; main(['export', REPORT, OUT])",
         "from phar.cli.main import main; main(['export', REPORT, OUT, '--format', 'cvat'])",
+        "from phar.cli.main import main; main(['batch', '--help'])",
+        "from phar.cli.main import main; main(['batch', REPORT, '--out=o', '--profile=demo', '--dry-run'])",
+        "from phar.cli.main import main; main(['find', '--help'])",
         "from phar.cli.main import main; main(['models', 'list'])",
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "import phar; phar.__version__",

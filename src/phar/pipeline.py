@@ -65,6 +65,21 @@ class Analyzer:
         num_threads: decoding threads, 0 for the decoder's choice. progress: told after each chunk.
         Raises MediaError if the file cannot be read at all.
         """
+        try:
+            return self._analyze(video, keep_poses, topk, num_threads, skim, progress)
+        finally:
+            # Neither does the next video's timing hold that of one that failed.
+            self._clock.restart()
+
+    def _analyze(
+        self,
+        video: str | Path,
+        keep_poses: bool,
+        topk: int,
+        num_threads: int,
+        skim: bool,
+        progress: Progress | None,
+    ) -> Report:
         clock = self._clock
         predictions: list[Prediction] = []
         poses: list[Poses] = []
@@ -91,8 +106,6 @@ class Analyzer:
         with clock.stage("segments"):
             segments = timeline.segments(predictions, self.profile.labels, self.profile.segments)
             tags = timeline.tags(segments, [p.window for p in predictions], source.duration_s)
-        timing = self._timing(source, reading)
-        clock.restart()
         return Report(
             video=source,
             profile=describe(self.profile, skimmed=skim, **self.streams.runtime),
@@ -101,7 +114,7 @@ class Analyzer:
             predictions=tuple(predictions),
             timestamps=tuple(segments),
             tags=tuple(tags),
-            timing=timing,
+            timing=self._timing(source, reading),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             phar_version=__version__,
             topk=topk,

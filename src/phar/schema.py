@@ -17,6 +17,7 @@ Arrays inside records are float32 and must not be written to.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
@@ -27,6 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+
+
+def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
+# Records travel between processes; their read-only mappings do not by themselves.
+copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 #: The label of a window or a span in which no known action was seen.
 NONE = "none"

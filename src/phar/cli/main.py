@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "demo": ("phar.cli.demo", "say which action happens when in a video"),
         "tags": ("phar.cli.tags", "the most frequent labels of a report"),
         "export": ("phar.cli.export", "write a report in another form, without any model"),
+        "batch": ("phar.cli.batch", "analyse many videos and keep a catalogue of them"),
+        "find": ("phar.cli.find", "ask a catalogue: which videos have which labels"),
         "train": ("phar.cli.train", "train models on the rendered world"),
         "eval": ("phar.cli.eval", "measure a profile on held-out videos"),
         "models": ("phar.cli.models", "list, fetch, check and convert checkpoints"),

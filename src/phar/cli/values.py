@@ -22,6 +22,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def amount(text: str) -> float:
+    """Return a finite number above 0."""
+    value = _number(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
 def length(text: str) -> float:
     """Return a finite number of at least 0."""
     value = _number(text)
@@ -60,3 +68,10 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def clock(value_s: float) -> str:
+    """Return seconds as people read them: 7:05, 1:07:05."""
+    minutes, rest = divmod(round(value_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -15,6 +15,7 @@ from phar.profile.build import (
 from phar.profile.checkpoints import (
     LOCK_FILE,
     describe,
+    describe_decisions,
     fits_hash,
     hashes_in,
     require_checkpoints,
@@ -57,6 +58,7 @@ __all__ = [
     "checkpoints_folder",
     "default_profile",
     "describe",
+    "describe_decisions",
     "find_checkpoint",
     "fits_hash",
     "hashes_in",

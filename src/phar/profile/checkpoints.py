@@ -95,10 +95,7 @@ def describe(
         "stride_s": profile.stride_s,
         "sampling": profile.sampling,
         "stream_sampling": {name: stream.sampling for name, stream in profile.streams.items()},
-        "fusion": profile.fusion,
-        "coefficients": {name: stream.weight for name, stream in profile.streams.items()},
-        "temperatures": {name: stream.temperature for name, stream in profile.streams.items()},
-        "segments": profile.segments.settings(),
+        **describe_decisions(profile),
         "models": {
             name: {
                 "config": _shown(model.config),
@@ -114,6 +111,16 @@ def describe(
         "backend": backend,
         "device": device,
         "precision": precision,
+    }
+
+
+def describe_decisions(profile: Profile) -> dict[str, Any]:
+    """Return what turns stream scores into segments and tags: no model has to run for a change of it."""
+    return {
+        "fusion": profile.fusion,
+        "coefficients": {name: stream.weight for name, stream in profile.streams.items()},
+        "temperatures": {name: stream.temperature for name, stream in profile.streams.items()},
+        "segments": profile.segments.settings(),
     }
 
 

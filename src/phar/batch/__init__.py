@@ -1,0 +1,1 @@
+"""Many videos: which ones, what each needs, workers that no bad file takes along, and a catalogue."""

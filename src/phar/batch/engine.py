@@ -1,0 +1,89 @@
+"""What an engine is: something that gets tasks done somewhere else, and tells how each of them went.
+
+The batch asks for nothing more, so that processes of this machine (`LocalEngine`) can be exchanged for
+another engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+#: Called with a stage's name, the seconds of video that are done and the expected duration.
+Tell = Callable[[str, float, float], None]
+
+
+class Task(Protocol):
+    """One piece of work, to be pickled."""
+
+    @property
+    def path(self) -> str:
+        """The video it is about."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How much there is to read."""
+
+
+class Job(Protocol):
+    """What is done with tasks; pickled once to each worker, which keeps its copy."""
+
+    def prepare(self, slot: int, task: Any) -> None:
+        """Load what the task needs and is not loaded yet; a failure here is no task's and ends the batch.
+
+        slot: the worker's number, from 0.
+        """
+
+    def run(self, task: Any, tell: Tell) -> Any:
+        """Do the task and return what came of it, to be pickled; PharError is how a task fails."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A task goes on."""
+
+    task: Any
+    stage: str
+    done_s: float
+    """Seconds of video."""
+    total_s: float
+    """Expected length of the video, 0 where nobody knows."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task is done."""
+
+    task: Any
+    result: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task is not done and is not tried again by the engine."""
+
+    task: Any
+    code: int
+    """Exit code of the same failure in a single command."""
+    message: str
+    """One line: what, what was got, how to mend it."""
+
+
+Event = Progress | Finished | Failed
+
+#: Gives the next task, or None while there is none: more may come once a task that is under way has ended.
+Feed = Callable[[], Any | None]
+
+
+class Engine(Protocol):
+    """Gets tasks done."""
+
+    def run(self, job: Job, feed: Feed) -> Generator[Event, None, None]:
+        """Take tasks from `feed` as they can be begun, and yield what happens to them, until none is left.
+
+        Closing the generator stops everything that is under way.
+
+        Raises:
+            PharError: the job could not be prepared, so that no task can be done.
+        """

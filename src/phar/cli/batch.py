@@ -1,0 +1,223 @@
+"""Analyse many videos: a report for each, and a catalogue of them all.
+
+SRC is a folder (searched through), a video, a quoted pattern such as
+'films/**/*.mkv', or - for names on standard input. Outputs go to
+DIR/reports, the catalogue is DIR/catalogue.sqlite; phar find asks it.
+
+Run the same again to go on after an interruption, and to bring DIR up to
+date: only what changed is done, without models where stored scores suffice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phar.cli import overrides
+from phar.cli.values import amount, count, device, seconds
+from phar.export import WRITERS
+from phar.schema import UsageError
+
+if TYPE_CHECKING:
+    from phar.batch.runner import Summary, Wanted
+    from phar.batch.sources import Found
+
+#: The exit code of a batch in which videos failed.
+_SOME_FAILED = 7
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("source", nargs="*", metavar="SRC", help="folder, video, pattern, or - for a list")
+    parser.add_argument(
+        "--list",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="names of videos and folders, one a line or separated by NUL",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for all outputs")
+    parser.add_argument("--profile", metavar="NAME|FILE", help="a bundled profile or a YAML file")
+    parser.add_argument(
+        "--preset", choices=("fast", "balanced", "accurate"), help="the profile's settings for this aim"
+    )
+    parser.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("auto", "torch", "openvino"),
+        default="auto",
+        help="what runs the nets (default: auto)",
+    )
+    which = parser.add_argument_group("which videos")
+    which.add_argument(
+        "--since", metavar="WHEN", help="only files changed since: 2024-05-31, or an age: 7d, 12h"
+    )
+    which.add_argument("--retry-failed", action="store_true", help="try those again that failed before")
+    which.add_argument(
+        "--forget-missing",
+        action="store_true",
+        help="at the end, drop videos from the catalogue whose files are gone; their reports stay",
+    )
+    which.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    work = parser.add_argument_group("workers")
+    work.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes (default: one a GPU, else one for every 4 cores)",
+    )
+    work.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="S",
+        help="longest time for one video (default: 10 min and 10 times its length)",
+    )
+    work.add_argument(
+        "--memory",
+        type=amount,
+        metavar="GIB",
+        help="most memory for one worker (default: 80 %% of the machine's, shared)",
+    )
+    out = parser.add_argument_group("output")
+    out.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        choices=tuple(name for name in WRITERS if name != "json"),
+        help="write this beside the report, into DIR/FORMAT; may be given several times",
+    )
+    out.add_argument(
+        "--topk", type=count, default=5, metavar="K", help="labels listed per window (default: 5)"
+    )
+    out.add_argument("--save-poses", action="store_true", help="also write boxes and keypoints")
+    overrides.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find out what is to be done, and do it or say it."""
+    from phar.batch.catalogue import Catalogue
+    from phar.batch.fingerprint import analysis_fingerprint, settings_fingerprint
+    from phar.batch.job import Places, VideoJob
+    from phar.batch.limits import Limits, default_memory_bytes, default_workers, num_cores
+    from phar.batch.local import LocalEngine
+    from phar.batch.runner import Batch, Wanted
+    from phar.profile import default_profile, load_profile, require_checkpoints
+
+    found = _found(args)
+    chosen, reason = (args.profile, "asked for") if args.profile else default_profile()
+    profile = overrides.apply(args, load_profile(chosen))
+    if args.save_poses and profile.persons is None:
+        raise UsageError("--save-poses: there are no poses without the skeleton stream; leave the flag out")
+    require_checkpoints(profile)
+    if not args.profile:
+        print(f"phar batch: profile {chosen}: {reason}", file=sys.stderr)
+    formats = tuple(dict.fromkeys(args.format))
+    wanted = Wanted(
+        analysis=analysis_fingerprint(profile),
+        settings=settings_fingerprint(profile, formats, args.topk, args.preset),
+        places=Places(args.out),
+        formats=formats,
+        keep_poses=args.save_poses,
+        retry_failed=args.retry_failed,
+    )
+    if args.dry_run:
+        return _say_what_would_be_done(args.out, wanted, found)
+    if not found:
+        print(f"{args.out}: no file has changed since {args.since}")
+        return 0
+
+    from phar.cli.batch_bar import BatchBar
+
+    num_workers = args.workers or default_workers(args.device)
+    job = VideoJob(
+        profile=profile,
+        places=wanted.places,
+        formats=formats,
+        topk=args.topk,
+        keep_poses=args.save_poses,
+        about={"preset": args.preset, "chosen": reason},
+        device=args.device,
+        backend=args.backend,
+        num_threads=max(1, num_cores() // num_workers) if num_workers > 1 else 0,
+    )
+    memory_bytes = int(args.memory * 2**30) if args.memory else default_memory_bytes(num_workers)
+    engine = LocalEngine(num_workers, Limits(memory_bytes, args.timeout), verbose=args.verbose)
+    with Catalogue(args.out) as catalogue, BatchBar() as bar:
+        batch = Batch(catalogue, wanted, job, bar)
+        try:
+            batch.run(found, engine)
+        finally:
+            bar.close()
+            _say_how_it_went(args.out, batch.summary)
+        if args.forget_missing:
+            print(f"{args.out}: {catalogue.forget_missing()} videos forgotten, their files are gone")
+    return _SOME_FAILED if batch.summary.failed or batch.summary.failed_before else 0
+
+
+def _found(args: argparse.Namespace) -> list[Found]:
+    """Return the videos that are meant. Raises MediaError where there are none at all."""
+    from phar.batch.sources import find_videos, read_since
+
+    lists = []
+    for name in args.list:
+        try:
+            lists.append(Path(name).read_bytes())
+        except OSError as error:
+            raise UsageError(f"list {name} cannot be read: {error.strerror}; check the path") from None
+    if "-" in args.source:
+        lists.append(sys.stdin.buffer.read())
+    sources = [source for source in args.source if source != "-"]
+    if not sources and not lists:
+        raise UsageError("no videos named; give folders, videos, patterns, - or --list FILE")
+    since = read_since(args.since, datetime.now()) if args.since else None
+    found = find_videos(sources, lists, args.out)
+    if since is None:
+        return found
+    return [item for item in found if item.stamp is None or item.stamp.mtime_ns >= since * 1e9]
+
+
+def _say_what_would_be_done(folder: Path, wanted: Wanted, found: Sequence[Found]) -> int:
+    from phar.batch.catalogue import rows_to_read
+    from phar.batch.runner import verdict
+    from phar.batch.sources import shown
+
+    counts: Counter[str] = Counter()
+    size_bytes: Counter[str] = Counter()
+    rows = rows_to_read(folder)
+    for item in found:
+        row = rows.row(item.path)
+        step, _ = verdict(rows, wanted, row, item.stamp)
+        if step == "look" and (row is None or row.sha256 is None):
+            step = "analyse"
+        counts[step] += 1
+        size_bytes[step] += item.stamp.size_bytes if item.stamp else 0
+        if step not in ("skip", "failed before"):
+            print(f"{step}\t{shown(item.path)}")
+    rows.close()
+    parts = [f"{step} {counts[step]} ({size_bytes[step] / 1e9:.1f} GB)" for step in counts]
+    print(f"{folder}: {len(found)} videos; {', '.join(parts) or 'nothing to do'}")
+    return 0
+
+
+def _say_how_it_went(folder: Path, summary: Summary) -> None:
+    counts = {
+        "analysed": summary.analysed,
+        "recomputed": summary.recomputed,
+        "unchanged": summary.skipped,
+        "failed": summary.failed,
+        "failed before (--retry-failed tries them again)": summary.failed_before,
+    }
+    line = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    if summary.analysed:
+        speed = summary.analysed_s / max(summary.elapsed_s, 1e-3)
+        hours = f"{summary.analysed_s / 3600:.2f} h of video in {summary.elapsed_s / 3600:.2f} h"
+        line += f"; {hours}, {speed:.1f}x real time"
+    if line:
+        print(f"{folder}: {line}", flush=True)
