@@ -6,17 +6,23 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from phar.profile import ModelSpec, Profile, describe_decisions, sha256_of
+from phar.profile import ModelSpec, Profile, StreamSpec, describe_decisions, sha256_of
 
 #: Raised when phar gives other scores for the same profile and video, so that stored ones count no longer.
 _ANALYSIS_VERSION = 1
 
-#: A stream's settings that act on its scores and not on how they come about.
-_DECISIONS = ("name", "weight", "temperature")
+#: Settings that act on the streams' scores and not on how these come about. All others, those to come
+#: too, are taken to need the models.
+_DECISIONS = {
+    Profile: ("name", "labels", "fusion", "segments", "path", "document"),
+    StreamSpec: ("name", "weight", "temperature"),
+    # The hash that is stated is not that of the file.
+    ModelSpec: ("sha256",),
+}
 
 
 def analysis_fingerprint(profile: Profile) -> str:
@@ -28,27 +34,7 @@ def analysis_fingerprint(profile: Profile) -> str:
 
     Raises ModelError where a checkpoint cannot be read.
     """
-    streams = {}
-    for name, spec in profile.streams.items():
-        settings = {key: value for key, value in _plain(asdict(spec)).items() if key not in _DECISIONS}
-        streams[name] = settings | {"model": _model(spec.model)}
-    persons = None
-    if profile.persons is not None:
-        persons = _plain(asdict(profile.persons)) | {
-            "detector": _model(profile.persons.detector),
-            "pose": _model(profile.persons.pose),
-        }
-    return _digest(
-        {
-            "version": _ANALYSIS_VERSION,
-            "window_s": profile.window_s,
-            "stride_s": profile.stride_s,
-            "sampling": profile.sampling,
-            "precision": profile.precision,
-            "streams": streams,
-            "persons": persons,
-        }
-    )
+    return _digest({"version": _ANALYSIS_VERSION, "profile": _plain(profile)})
 
 
 def settings_fingerprint(profile: Profile, formats: Iterable[str], topk: int, preset: str | None) -> str:
@@ -102,18 +88,24 @@ def _bases(content: bytes) -> list[str]:
     return names
 
 
-def _model(model: ModelSpec) -> dict[str, Any]:
-    here = model.checkpoint is not None and model.checkpoint.is_file()
-    return {
-        "config": config_digest(model.config),
-        "checkpoint": sha256_of(model.checkpoint) if here and model.checkpoint is not None else None,
-    }
-
-
 def _plain(value: Any) -> Any:
+    """Return a setting as JSON can hold it: records without decisions, files as their content."""
+    if isinstance(value, Path):
+        return config_digest(value) if value.suffix == ".py" else _content(value)
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        left_out = _DECISIONS.get(type(value), ())
+        return {
+            each.name: _plain(getattr(value, each.name))
+            for each in fields(value)
+            if each.name not in left_out
+        }
     return value
+
+
+def _content(path: Path) -> str | None:
+    return sha256_of(path) if path.is_file() else None
 
 
 def _digest(document: Mapping[str, Any]) -> str:
