@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
@@ -13,10 +14,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from phar.cli import demo
+from phar.cli import demo, overrides
 from phar.export.poses import load_poses
 from phar.export.report import SCHEMA_PATH
 from phar.media import probe
+from phar.profile import load_profile
 from phar.schema import Report
 
 
@@ -289,3 +291,29 @@ def test_file_names_need_not_be_text(
     out = tmp_path / os.fsdecode(b"caf\xe9.json")
     assert demo.main([str(named), str(out), "--profile", str(small_profile)]) == 0
     assert json.loads(out.read_bytes())["video"]["path"].endswith("caf\ufffd.mp4")
+
+
+def test_a_trace_is_written_and_its_file_replaced(run, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    for _ in range(2):
+        assert run("--trace", str(trace)) == 0
+    events = json.loads(trace.read_text())["traceEvents"]
+    threads = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
+    spans = {(event["name"], threads[event["tid"]]) for event in events if event["ph"] == "X"}
+    assert {("decode", "phar-decode"), ("fusion", "MainThread"), ("load", "MainThread")} <= spans
+
+
+def test_ungated_opens_every_gate() -> None:
+    parser = argparse.ArgumentParser()
+    overrides.add_arguments(parser)
+    args = parser.parse_args(["--ungated", "--correct-rate", "0.5"])
+    args.preset = None
+    profile = overrides.apply(args, load_profile("demo"))
+    gates = [(s.rgb_topk, s.min_keypoint_share, s.loudness) for s in profile.streams.values()]
+    assert gates == [(None, None, None)] * 3
+
+
+def test_skim_without_a_net_for_it_is_refused_before_any_work(run, tmp_path: Path, capsys) -> None:
+    assert run("--skim") == 2
+    assert "--skim: profile small names no net to skim with" in capsys.readouterr().err
+    assert made(tmp_path) == set()
