@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
 import av.error
 from av.packet import Packet as NewPacket
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from phar.media.demux import Packet
 from phar.media.editing.mapping import TimeMap
-from phar.media.source import Warnings
+from phar.media.editing.metadata import lasting
+from phar.media.source import Source, Warnings
 
 #: Text subtitles that phar can turn into each other.
 _TEXT = ("subrip", "text", "webvtt", "mov_text", "ass", "ssa")
@@ -77,7 +80,7 @@ class Captions:
                 f"subtitles: {self._kind} does not fit {container.format.name} and was left out; write .mkv"
             )
             return False
-        self._out.metadata.update(stream.metadata)
+        self._out.metadata.update(lasting(stream.metadata))
         self._out.disposition = stream.disposition
         return True
 
@@ -126,22 +129,41 @@ class Captions:
 class Cover:
     """A cover picture, which has no time."""
 
-    def __init__(self, out: Any) -> None:
-        self._out = out
-        self._out.disposition = Disposition.attached_pic
-        self._given = False
+    def __init__(self, path: Path, stream: Stream) -> None:
+        self._name = stream.metadata.get("filename")
+        self._kind = stream.codec_context.codec.canonical_name
+        with contextlib.closing(Source(path, num_threads=1)) as source:
+            packets = source.container.demux(source.container.streams[stream.index])
+            self._data = next((bytes(packet) for packet in packets if packet.size), b"")
+        self._out: Any = None
+
+    def attach(self, container: av.container.OutputContainer, stream: Stream, warnings: Warnings) -> bool:
+        """Add the picture; False, with a warning, where the container cannot hold it."""
+        image = {"mjpeg": "jpeg"}.get(self._kind, self._kind)
+        try:
+            if container.format.name == "matroska":
+                name = self._name or f"cover.{image.replace('jpeg', 'jpg')}"
+                container.add_attachment(name, f"image/{image}", self._data)
+                return False
+            self._out = container.add_stream_from_template(stream, opaque=True)
+            self._out.disposition = Disposition.attached_pic
+        except (av.error.FFmpegError, ValueError):
+            warnings.add(f"cover: {image} does not fit {container.format.name} and was left out")
+            return False
+        return True
 
     def packets(self, packet: Packet, at_s: Fraction) -> Iterator[tuple[Fraction, Packet]]:
-        """Yield the picture, once."""
-        if not self._given:
-            self._given = True
-            packet.stream = self._out
-            packet.pts = packet.dts = 0
-            yield Fraction(0), packet
+        """Yield nothing: the picture comes at the end."""
+        yield from ()
 
     def finish(self) -> Iterator[tuple[Fraction, Packet]]:
-        """Yield nothing more."""
-        yield from ()
+        """Yield the picture."""
+        packet = NewPacket(self._data)
+        packet.stream = self._out
+        packet.time_base = Fraction(1, 1000)
+        packet.pts = packet.dts = 0
+        packet.is_keyframe = True
+        yield Fraction(0), packet
 
 
 def _text_of(data: bytes, kind: str) -> str:

@@ -22,6 +22,7 @@ from phar.media.editing.captions import Captions, Cover, moved_chapters
 from phar.media.editing.checking import check_joins
 from phar.media.editing.encoders import can_encode
 from phar.media.editing.mapping import TimeMap
+from phar.media.editing.metadata import lasting
 from phar.media.editing.packets import PacketIndex, Unfit, read_index
 from phar.media.editing.pictures import EFFECTS
 from phar.media.editing.pieces import Copied, Encoded, Fate, fates, kept_spans, pieces
@@ -291,7 +292,7 @@ class _Job:
                 raise
 
     def _write(self, container: av.container.OutputContainer, source: Source, template: Source) -> None:
-        container.metadata.update(_texts(source.container.metadata))
+        container.metadata.update(lasting(source.container.metadata))
         container.metadata["comment"] = self._comment
         video: Splice | Whole
         if self._plan.splice is not None:
@@ -300,7 +301,7 @@ class _Job:
             effect = EFFECTS.get(self._plan.edit.effect or "")
             video = Whole(self._plan.source, self._times, self._plan.spans, effect, template.fps)
         stream = video.attach(container, template)
-        stream.metadata.update(_texts(source.video.metadata))
+        stream.metadata.update(lasting(source.video.metadata))
         stream.disposition = source.video.disposition
         origin_s = self._origin_s(template)
         handlers = self._attach_others(container, source)
@@ -343,7 +344,9 @@ class _Job:
                 if captions.attach(container, stream, self._warnings):
                     found[stream.index] = captions
             elif stream.type == "video" and stream.disposition & stream.disposition.attached_pic:
-                found[stream.index] = Cover(container.add_stream_from_template(stream, opaque=True))
+                cover = Cover(self._plan.source, stream)
+                if cover.attach(container, stream, self._warnings):
+                    found[stream.index] = cover
             elif stream.type == "attachment" and self._format == "matroska":
                 container.add_stream_from_template(stream)
             elif stream.type == "data":
@@ -381,13 +384,3 @@ def _demuxed(source: Source, warnings: Warnings) -> Iterator[Packet]:
             return
         except (av.error.FFmpegError, ValueError, OSError):
             warnings.add("container: a damaged part was skipped")
-
-
-def _texts(metadata: dict[str, str]) -> dict[str, str]:
-    """Leave out what belongs to the old file: its brands, encoder and lengths."""
-    left = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "comment")
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.lower() not in left and not key.upper().startswith(("DURATION", "NUMBER_OF_", "_STATISTICS"))
-    }

@@ -46,7 +46,7 @@ def _coarse(frame: av.VideoFrame, back: Interpolation) -> av.VideoFrame:
 def _scaled(
     picture: av.VideoFrame, width: int, height: int, like: av.VideoFrame, interpolation: Interpolation
 ) -> av.VideoFrame:
-    made = VideoReformatter().reformat(
+    return VideoReformatter().reformat(
         picture,
         width,
         height,
@@ -55,5 +55,3 @@ def _scaled(
         dst_color_range=like.color_range or None,
         interpolation=interpolation,
     )
-    made.pts, made.time_base = like.pts, like.time_base
-    return made

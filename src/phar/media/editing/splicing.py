@@ -82,6 +82,7 @@ class Splice:
             raise Unfit(f"{container.format.name} does not hold {index.codec} video") from error
         stream.time_base = index.time_base
         context = stream.codec_context
+        context.framerate = self.fps.limit_denominator(100_000)
         if isinstance(self._header, H264):
             header = self._header
             if self._encodes:
@@ -109,7 +110,8 @@ class Splice:
         number = 0
         reader = PictureReader(self.path, self.index)
         copies = PacketReader(self.path)
-        shown_order = np.sort(times.shown)
+        starts = np.sort(self.index.shown)
+        lengths = np.diff(starts, append=self.index.end)[times.ranks]
         base = self.index.time_base
         try:
             for piece in self.plan:
@@ -122,12 +124,9 @@ class Splice:
                     packet = NewPacket(data)
                     packet.stream = stream
                     packet.time_base = base
-                    shown = int(times.shown[number])
-                    packet.pts, packet.dts = shown, int(times.decoded[number])
+                    packet.pts, packet.dts = int(times.shown[number]), int(times.decoded[number])
+                    packet.duration = int(lengths[number])
                     packet.is_keyframe = is_key
-                    following = int(np.searchsorted(shown_order, shown)) + 1
-                    last = following == len(shown_order)
-                    packet.duration = self.index.step if last else int(shown_order[following]) - shown
                     yield packet.dts * base, packet
                     number += 1
             if number != len(times.shown):

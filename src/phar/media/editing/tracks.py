@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from phar.media.demux import Packet
 from phar.media.editing.mapping import TimeMap
+from phar.media.editing.metadata import lasting
 from phar.media.source import Warnings
 
 Seconds = Fraction
@@ -158,6 +159,8 @@ class _Copy:
         mutes: Sequence[tuple[Fraction, Fraction]],
     ) -> None:
         self._out = container.add_stream_from_template(stream)
+        self._out.metadata.update(lasting(stream.metadata))
+        self._out.disposition = stream.disposition
         rate = stream.codec_context.sample_rate or 48000
         self._base = Fraction(1, rate)
         self._times = times
@@ -251,7 +254,7 @@ class _Encode:
         if not encoder.startswith(("pcm_", "flac", "alac")):
             wanted = max(context.bit_rate or 0, _BITS_PER_CHANNEL * channels)
             self._out.codec_context.bit_rate = min(wanted, 192_000 * channels)
-        self._out.metadata.update(stream.metadata)
+        self._out.metadata.update(lasting(stream.metadata))
         self._out.disposition = stream.disposition
         self._channels = channels
         self._layout = layout
@@ -324,7 +327,7 @@ class _Encode:
             low, high = float(start_s * self._rate), float(end_s * self._rate)
             outside = np.maximum(low - at, at - high + 1)
             gain = np.minimum(gain, np.clip(outside / fade, 0, 1))
-        return samples * gain
+        return samples * gain.astype(np.float32)
 
     def _fade(self, part: NDArray[np.float32], since: int | None, left: int | None) -> None:
         """Soften the beginning and the end of a stretch, where two sounds meet; samples to either."""

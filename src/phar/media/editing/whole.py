@@ -52,7 +52,7 @@ class Whole:
         stream = container.add_stream(name, rate=self._fps.limit_denominator(100_000), options=dict(options))
         first = first_frame(source)
         width, height = (first.width, first.height) if first is not None else (context.width, context.height)
-        stream.width, stream.height = max(2, width - width % 2), max(2, height - height % 2)
+        stream.width, stream.height = width + width % 2, height + height % 2
         # What every player shows: 8 bits, colour halved in both directions.
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _CLOCK
@@ -77,7 +77,7 @@ class Whole:
             picture = frame.stored
             if self._effect is not None and self._overlaps(self._changed, frame.time_s, end_s):
                 picture = self._effect(picture)
-            # A hair more for odd sizes, which H.264 does not have.
+            # Odd sizes grow by one: H.264 halves the planes of colour.
             picture = scaler.reformat(
                 picture, stream.width, stream.height, "yuv420p", dst_color_range="MPEG", threads=1
             )
