@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from phar.cli import entry, overrides
+from phar.cli import drawing, entry, overrides
 from phar.cli.values import count, device
 from phar.export import WRITERS, check_target, writer_for
 from phar.schema import MediaError, Report, UsageError
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--save-poses", action="store_true", help="also write boxes and keypoints, OUT.poses.npz"
     )
+    drawing.add_argument(out)
     out.add_argument("--truth", metavar="FILE", help="print what was seen beside the known truth in FILE")
     overrides.add_arguments(parser)
 
@@ -61,10 +62,12 @@ def run(args: argparse.Namespace) -> int:
 
     video, out = Path(args.video), Path(args.out)
     writer = writer_for(out, args.format)
+    options = drawing.options(args, writer)
     chosen, reason = (args.profile, "asked for") if args.profile else default_profile()
     profile = overrides.apply(args, load_profile(chosen))
-    if args.save_poses and profile.persons is None:
-        raise UsageError("--save-poses: there are no poses without the skeleton stream; leave the flag out")
+    if (args.save_poses or args.draw) and profile.persons is None:
+        flag = "--save-poses" if args.save_poses else "--draw"
+        raise UsageError(f"{flag}: there are no poses without the skeleton stream; leave the flag out")
     timestamps_path = out.with_name(f"{out.stem}_ts.json") if args.timestamps else None
     poses_path = out.with_name(f"{out.stem}.poses.npz") if args.save_poses else None
     inputs = [video, *_files_read(profile)]
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             profile,
             device=args.device,
             backend=args.backend,
-            keep_poses=args.save_poses,
+            keep_poses=args.save_poses or bool(args.draw),
             topk=args.topk,
             num_threads=args.num_processes,
             progress=progress,
@@ -101,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         save_poses(report.poses, poses_path)
     if timestamps_path is not None:
         WRITERS["timestamps"].write(report, timestamps_path)
-    writer.write(report, out)
+    writer.write(report, out, **options)
     _say(report, out)
     if truth is not None:
         print(comparison(report, truth))

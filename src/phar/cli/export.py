@@ -9,8 +9,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from phar.cli import segmenting
-from phar.export import WRITERS, check_target, read_report, writer_for
+from phar.cli import drawing, segmenting
+from phar.export import WRITERS, check_target, read_report, with_saved_poses, writer_for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", help="what to write; replaced if phar wrote it")
     parser.add_argument("--format", choices=tuple(WRITERS), help="instead of what OUT's suffix says")
     parser.add_argument("--video", metavar="FILE", help="the source video, if it has moved")
+    drawing.add_argument(parser)
     segmenting.add_arguments(parser)
 
 
@@ -26,10 +27,13 @@ def run(args: argparse.Namespace) -> int:
     """Read, make segments anew where asked, and write."""
     out = Path(args.out)
     writer = writer_for(out, args.format)
+    options = drawing.options(args, writer)
     report = read_report(args.report)
     if args.video is not None:
         report = dataclasses.replace(report, video=dataclasses.replace(report.video, path=args.video))
     inputs = [Path(args.report), *([Path(report.video.path)] if writer.needs_video else [])]
     check_target(out, inputs)
-    writer.write(segmenting.apply(args, report), out)
+    if options:
+        report = with_saved_poses(report, Path(args.report))
+    writer.write(segmenting.apply(args, report), out, **options)
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from phar.schema import Report, UsageError
 
@@ -23,10 +24,12 @@ class Writer:
     """Module whose `write(report, path)` does the work."""
     needs_video: bool = False
     """Whether the source video is read again."""
+    options: tuple[str, ...] = ()
+    """Names of what `write` takes besides."""
 
-    def write(self, report: Report, path: Path) -> None:
+    def write(self, report: Report, path: Path, **options: Any) -> None:
         """Write `report` to `path`; the file appears whole or not at all."""
-        importlib.import_module(self.module).write(report, path)
+        importlib.import_module(self.module).write(report, path, **options)
 
 
 #: Every format by name; of several with one suffix the first is the default.
@@ -38,7 +41,12 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
             Writer("legacy", ".json", "list of {score: label} per window", "phar.export.legacy"),
             Writer("timestamps", ".json", '{"start:end": label}, merged', "phar.export.timestamps"),
             Writer(
-                "mp4", ".mp4", "the video with labels drawn on it", "phar.export.overlay", needs_video=True
+                "mp4",
+                ".mp4",
+                "the video with labels drawn on it",
+                "phar.export.overlay",
+                needs_video=True,
+                options=("draw",),
             ),
         )
     }
