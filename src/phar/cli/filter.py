@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from phar import __version__, timeline
 from phar.cli import segmenting
+from phar.cli.same_video import check_same_video
 from phar.cli.values import length
 from phar.export import check_target, read_report
 from phar.export.target import MEDIA_COMMENT
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
     if out is not None and out.suffix.lower() not in FORMATS:
         raise UsageError(f"{out}: suffix {out.suffix!r} is no video phar writes; use {', '.join(FORMATS)}")
-    _check_same(video, report)
+    check_same_video("phar filter", video, report)
     edit = Edit(spans, actions, exact=args.mode != "fast")
     plan = plan_edit(video, edit, report.video.duration_s, report.video.fps)
     warnings = plan.warnings
@@ -130,24 +131,6 @@ def _spans(args: argparse.Namespace, segmented: Report, report: Report) -> list[
     if (args.keep is not None) != args.invert:
         found = timeline.inverted(found, duration_s)
     return found
-
-
-def _check_same(video: Path, report: Report) -> None:
-    """Refuse a report on another video: what it says would be done to the wrong pictures."""
-    from phar.media import probe
-
-    found, known = probe(video), report.video
-    if (found.width_px, found.height_px) != (known.width_px, known.height_px):
-        raise UsageError(
-            f"{video} is {found.width_px}x{found.height_px}, but the report is about a video of "
-            f"{known.width_px}x{known.height_px}; give the report of this video"
-        )
-    if found.duration_s and abs(found.duration_s - known.duration_s) > max(2.0, 0.02 * known.duration_s):
-        print(
-            f"phar filter: warning: {video} claims {found.duration_s:.1f} s, the report is about "
-            f"{known.duration_s:.1f} s; is it the same video?",
-            file=sys.stderr,
-        )
 
 
 def _left_s(plan: EditPlan, report: Report) -> float:
