@@ -9,8 +9,9 @@ import pytest
 from clips import make_clip, number_in, steady
 from edited import FPS, RATE_HZ, ffmpeg, heard_at, shown_at, timed_clip
 
-from phar.media import compose_short, probe
+from phar.media import probe
 from phar.media.comment import read_comment
+from phar.media.compose import compose_short
 from phar.media.span import frames_between, sound_between
 from phar.schema import MediaError, OutputError
 

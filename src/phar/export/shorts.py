@@ -16,7 +16,7 @@ from PIL import Image
 from phar.export.lettering import Lettering, chip
 from phar.export.panel import INK, PAPER, text_px
 from phar.export.target import MEDIA_COMMENT, SHORTS_MARK, check_target, replacing
-from phar.media import compose_short
+from phar.media.compose import compose_short
 from phar.schema import Report, UsageError
 from phar.timeline import Framing, Short, follow, frame_size
 

@@ -1,7 +1,6 @@
 """Probe, decode and write media: the only room that knows ffmpeg and PyAV."""
 
 from phar.media.assembly import Wanted
-from phar.media.compose import compose_short
 from phar.media.frame import Frame
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, read_frames
 from phar.media.sound import Sound
@@ -17,7 +16,6 @@ __all__ = [
     "Wanted",
     "WindowMedia",
     "at_rate",
-    "compose_short",
     "probe",
     "read_frames",
     "write_video",
