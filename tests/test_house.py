@@ -28,6 +28,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "av": {"media"},
     "imageio_ffmpeg": {"media", "cli"},
+    "moviepy": {"media"},
     **{name: {"openmmlab"} for name in ("mmaction", "mmcv", "mmdet", "mmengine", "mmpose")},
 }
 
@@ -94,6 +95,8 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.main import main; main(['batch', '--help'])",
         "from phar.cli.main import main; main(['batch', REPORT, '--out=o', '--profile=demo', '--dry-run'])",
         "from phar.cli.main import main; main(['find', '--help'])",
+        "from phar.cli.main import main; main(['filter', '--help'])",
+        "from phar.cli.main import main; main(['clips', '--help'])",
         "from phar.cli.main import main; main(['models', 'list'])",
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "import phar; phar.__version__",

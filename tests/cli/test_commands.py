@@ -106,6 +106,16 @@ def test_export_does_not_replace_the_report_it_reads(written: Path, capsys) -> N
     assert "is an input" in capsys.readouterr().err
 
 
+def test_export_draws_skeletons_of_saved_poses_only_onto_videos(
+    written: Path, tmp_path: Path, capsys
+) -> None:
+    assert phar.main(["export", str(written), str(tmp_path / "out.mp4"), "--draw", "skeleton"]) == 2
+    assert "names no saved poses; make it anew with phar-demo --save-poses" in capsys.readouterr().err
+    legacy = ["export", str(written), str(tmp_path / "out.json"), "--format", "legacy"]
+    assert phar.main([*legacy, "--draw", "skeleton"]) == 2
+    assert "--draw is about annotated videos, not legacy" in capsys.readouterr().err
+
+
 def test_doctor_says_what_is_here(capsys) -> None:
     code = phar.main(["doctor", "--json"])
     found = json.loads(capsys.readouterr().out)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from phar.cli import entry, overrides
+from phar.cli import drawing, entry, overrides
 from phar.cli.values import count, device
 from phar.export import WRITERS, check_target, replacing, writer_for
 from phar.schema import MediaError, Report, UsageError
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save-poses", action="store_true", help="also write boxes and keypoints, OUT.poses.npz"
     )
     out.add_argument("--trace", metavar="FILE", help="also write what ran when, for a browser's tracing page")
+    drawing.add_argument(out)
     out.add_argument("--truth", metavar="FILE", help="print what was seen beside the known truth in FILE")
     overrides.add_arguments(parser)
 
@@ -69,12 +70,14 @@ def run(args: argparse.Namespace) -> int:
 
     video, out = Path(args.video), Path(args.out)
     writer = writer_for(out, args.format)
+    options = drawing.options(args, writer)
     chosen, reason = (args.profile, "asked for") if args.profile else default_profile()
     profile = overrides.apply(args, load_profile(chosen))
     if args.skim and profile.skim is None:
         raise UsageError(f"--skim: profile {profile.name} names no net to skim with; leave the flag out")
-    if args.save_poses and profile.persons is None:
-        raise UsageError("--save-poses: there are no poses without the skeleton stream; leave the flag out")
+    if (args.save_poses or args.draw) and profile.persons is None:
+        flag = "--save-poses" if args.save_poses else "--draw"
+        raise UsageError(f"{flag}: there are no poses without the skeleton stream; leave the flag out")
     timestamps_path = out.with_name(f"{out.stem}_ts.json") if args.timestamps else None
     poses_path = out.with_name(f"{out.stem}.poses.npz") if args.save_poses else None
     trace_path = Path(args.trace) if args.trace else None
@@ -99,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
             profile,
             device=args.device,
             backend=args.backend,
-            keep_poses=args.save_poses,
+            keep_poses=args.save_poses or bool(args.draw),
             topk=args.topk,
             num_threads=args.num_processes,
             skim=args.skim,
@@ -119,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     if trace_path is not None and trace is not None:
         with replacing(trace_path) as temporary:
             temporary.write_text(trace.to_json(), encoding="utf-8")
-    writer.write(report, out)
+    writer.write(report, out, **options)
     _say(report, out)
     if truth is not None:
         print(comparison(report, truth))

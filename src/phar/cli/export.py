@@ -10,9 +10,18 @@ import argparse
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
-from phar.cli import segmenting
-from phar.export import WRITERS, Writer, check_target, read_report, selected, writer_for
+from phar.cli import drawing, segmenting
+from phar.export import (
+    WRITERS,
+    Writer,
+    check_target,
+    read_report,
+    selected,
+    with_saved_poses,
+    writer_for,
+)
 from phar.schema import MediaError, Report, UsageError
 
 #: What a Kodi list may do with a segment; the same as the keys of `phar.export.kodi_edl.ACTIONS`.
@@ -54,18 +63,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Stash's key; better in PHAR_STASH_API_KEY, where others cannot see it",
     )
     group.add_argument("--scene", metavar="ID", help="Stash's scene, if its file has another path there")
+    drawing.add_argument(parser)
     segmenting.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Check what can be checked, make segments anew where asked, and write."""
     writer = _writer(args)
-    options = {} if args.edl_action is None else {"action": args.edl_action}
+    options: dict[str, Any] = {} if args.edl_action is None else {"action": args.edl_action}
+    if writer is not None:
+        options |= drawing.options(args, writer)
     choice = {"labels": args.labels, "overlapping": args.overlapping}
     if writer is not None:
         writer.check(**choice, **options)
     _check_flags(args)
     report = read_report(args.report)
+    if args.draw:
+        report = with_saved_poses(report, Path(args.report))
     if args.video is not None:
         report = dataclasses.replace(report, video=dataclasses.replace(report.video, path=args.video))
     video = Path(report.video.path)
@@ -106,6 +120,8 @@ def _check_flags(args: argparse.Namespace) -> None:
         raise UsageError("--api-key and --scene go with --push")
     if args.overlapping and args.mux is not None:
         raise UsageError("--mux: chapters cannot overlap; leave --overlapping out")
+    if args.out is None and args.draw:
+        raise UsageError("--draw goes with an annotated video; name OUT.mp4")
     if args.out is None and args.edl_action is not None:
         raise UsageError("--edl-action goes with a file in the format kodi-edl")
     if args.edl_action not in (None, "scene") and args.labels is None:

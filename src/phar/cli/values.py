@@ -38,6 +38,22 @@ def length(text: str) -> float:
     return value
 
 
+def lengths(text: str) -> tuple[float, float]:
+    """Return (least, greatest) of a range of seconds written as 5..60."""
+    least, dots, greatest = text.partition("..")
+    if not dots or not 0 < _number(least) <= _number(greatest) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of seconds such as 5..60")
+    return _number(least), _number(greatest)
+
+
+def aspect(text: str) -> tuple[int, int]:
+    """Return (width, height) of an aspect ratio written as 9:16."""
+    found = re.fullmatch(r"([1-9]\d{0,3}):([1-9]\d{0,3})", text)
+    if found is None or not 1 / 10 <= int(found[1]) / int(found[2]) <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an aspect ratio such as 9:16")
+    return int(found[1]), int(found[2])
+
+
 def unit(text: str) -> float:
     """Return a number from 0 to 1."""
     value = _number(text)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from phar.export.target import POSES_MARK, replacing
-from phar.schema import Poses, ReportError
+from phar.schema import Poses, Report, ReportError
 
 _VERSION = 1
 
@@ -41,3 +42,17 @@ def load_poses(path: str | Path) -> Poses:
         raise ReportError(
             f"poses {path} cannot be read ({error}); make them with phar-demo --save-poses"
         ) from None
+
+
+def with_saved_poses(report: Report, path: Path) -> Report:
+    """Return a report read from `path` with the poses that were saved beside it.
+
+    Raises:
+        ReportError: it names none, or they cannot be read.
+    """
+    if report.poses is not None:
+        return report
+    if report.poses_path is None:
+        raise ReportError(f"{path} names no saved poses; make it anew with phar-demo --save-poses")
+    # Only the name counts: the poses lie beside the report, wherever both were moved.
+    return replace(report, poses=load_poses(path.with_name(Path(report.poses_path).name)))

@@ -21,6 +21,9 @@ from phar.schema import OutputError, PharError, UsageError
 #: The container comment of every media file phar writes starts with this word.
 MEDIA_COMMENT = "phar"
 
+#: The key that marks JSON as the list of shorts in a folder; its value is the form's version.
+SHORTS_MARK = "phar_clips"
+
 #: The array that marks an .npz file as saved poses; its value is the form's version.
 POSES_MARK = "phar_poses"
 
@@ -106,6 +109,8 @@ def is_own_document(document: Any) -> bool:
         project = document.get("project")
         if isinstance(project, dict):
             return str(project.get("creator")).startswith(f"{VIA_CREATOR} ")
+        if SHORTS_MARK in document:
+            return True
         return bool(document) and all(
             _TIMESTAMP_KEY.fullmatch(key) and isinstance(value, str) for key, value in document.items()
         )

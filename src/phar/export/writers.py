@@ -79,7 +79,12 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
             Writer("legacy", ".json", "list of {score: label} per window", "phar.export.legacy"),
             Writer("timestamps", ".json", '{"start:end": label}, merged', "phar.export.timestamps"),
             Writer(
-                "mp4", ".mp4", "the video with labels drawn on it", "phar.export.overlay", needs_video=True
+                "mp4",
+                ".mp4",
+                "the video with labels drawn on it",
+                "phar.export.overlay",
+                needs_video=True,
+                options=("draw",),
             ),
             Writer("html", ".html", "one page with player, lanes and settings", "phar.export.html"),
             Writer("vtt", ".vtt", "chapters for players", "phar.export.vtt", segments="exclusive"),

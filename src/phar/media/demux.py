@@ -35,7 +35,7 @@ _MAX_ERRORS_IN_A_ROW = 50
 
 
 @dataclass
-class _Clock:
+class StreamClock:
     """One stream's timestamps, with jumps closed up; seconds."""
 
     next_s: float | None = None
@@ -75,7 +75,7 @@ class Demuxer:
         self._latest_end: int | None = None
         self._bytes_ahead = 0
         self._errors_in_a_row = 0
-        self._clocks = {"video": _Clock(), "audio": _Clock()}
+        self._clocks = {"video": StreamClock(), "audio": StreamClock()}
         self._packets = self._demux()
 
     def pump(self) -> bool:
@@ -97,12 +97,12 @@ class Demuxer:
         if not packet.size:
             return True
         if packet.stream_index == self.video.index:
-            self._repair(packet, self._clocks["video"], self._clocks["audio"])
+            straighten(packet, self._clocks["video"], self._clocks["audio"], self._warnings)
             self._note(packet)
             self.video_packets.append(packet)
             self._bytes_ahead += packet.size
         else:
-            self._repair(packet, self._clocks["audio"], self._clocks["video"])
+            straighten(packet, self._clocks["audio"], self._clocks["video"], self._warnings)
             self.audio_packets.append(packet)
         return True
 
@@ -192,32 +192,33 @@ class Demuxer:
             if self._latest_end is None or pts + length > self._latest_end:
                 self._latest_end = pts + length
 
-    def _repair(self, packet: Packet, clock: _Clock, other: _Clock) -> None:
-        """Close up jumps of the stream's clock by shifting the packet's timestamps."""
-        base = packet.time_base
-        raw = packet.dts if packet.dts is not None else packet.pts
-        if raw is None or not base:
-            return
-        raw_s = float(raw * base)
-        begin_s = raw_s + clock.offset_s
-        if clock.next_s is not None and not packet.is_discard:
-            jump_s = begin_s - clock.next_s
-            if jump_s > MAX_GAP_S or jump_s < -_STEP_BACK_S:
-                # Both streams of a file jump at the same place: follow the one that jumped first.
-                moved_s = raw_s + other.offset_s - clock.next_s
-                if -_STEP_BACK_S <= moved_s <= MAX_GAP_S and other.offset_s != clock.offset_s:
-                    clock.offset_s = other.offset_s
-                else:
-                    clock.offset_s = clock.next_s - raw_s
-                begin_s = raw_s + clock.offset_s
-                self._warnings.add(f"{packet.stream.type}: the clock jumped and was straightened")
-        if clock.offset_s:
-            shift = round(clock.offset_s / base)
-            packet.pts = None if packet.pts is None else packet.pts + shift
-            packet.dts = None if packet.dts is None else packet.dts + shift
-        if not packet.is_discard:
-            if clock.next_s is not None and 0 < begin_s - clock.begin_s < MAX_GAP_S:
-                clock.length_s = begin_s - clock.begin_s
-            length_s = float((packet.duration or 0) * base)
-            clock.begin_s = begin_s
-            clock.next_s = begin_s + (length_s if 0 < length_s < MAX_GAP_S else clock.length_s)
+
+def straighten(packet: Packet, clock: StreamClock, other: StreamClock, warnings: Warnings) -> None:
+    """Close up jumps of the stream's clock by shifting the packet's timestamps."""
+    base = packet.time_base
+    raw = packet.dts if packet.dts is not None else packet.pts
+    if raw is None or not base:
+        return
+    raw_s = float(raw * base)
+    begin_s = raw_s + clock.offset_s
+    if clock.next_s is not None and not packet.is_discard:
+        jump_s = begin_s - clock.next_s
+        if jump_s > MAX_GAP_S or jump_s < -_STEP_BACK_S:
+            # Both streams of a file jump at the same place: follow the one that jumped first.
+            moved_s = raw_s + other.offset_s - clock.next_s
+            if -_STEP_BACK_S <= moved_s <= MAX_GAP_S and other.offset_s != clock.offset_s:
+                clock.offset_s = other.offset_s
+            else:
+                clock.offset_s = clock.next_s - raw_s
+            begin_s = raw_s + clock.offset_s
+            warnings.add(f"{packet.stream.type}: the clock jumped and was straightened")
+    if clock.offset_s:
+        shift = round(clock.offset_s / base)
+        packet.pts = None if packet.pts is None else packet.pts + shift
+        packet.dts = None if packet.dts is None else packet.dts + shift
+    if not packet.is_discard:
+        if clock.next_s is not None and 0 < begin_s - clock.begin_s < MAX_GAP_S:
+            clock.length_s = begin_s - clock.begin_s
+        length_s = float((packet.duration or 0) * base)
+        clock.begin_s = begin_s
+        clock.next_s = begin_s + (length_s if 0 < length_s < MAX_GAP_S else clock.length_s)
