@@ -26,7 +26,6 @@ CLIPS = {
     "pigs_in_a_polka.gif": False,
     "awesome'movie.mov": True,
     "example.avi": False,
-    "applausing.mp4": True,
 }
 
 

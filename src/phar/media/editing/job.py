@@ -235,9 +235,10 @@ def edit_video(plan: EditPlan, target: str | Path, comment: str, tell: Tell | No
             try:
                 _Job(plan, partial, format_name, comment, warnings, tell).run()
                 check_joins(partial, plan.splice)
-            except Unfit as error:
+            except (Unfit, av.error.InvalidDataError, av.error.ArgumentError, ValueError) as error:
+                reason = str(error) if isinstance(error, Unfit) else "its packets do not fit the new file"
                 warnings = Warnings()
-                plan = _again(plan, str(error))
+                plan = _again(plan, reason)
                 warnings.add(plan.warnings[0])
         if plan.splice is None:
             _Job(plan, partial, format_name, comment, warnings, tell).run()
