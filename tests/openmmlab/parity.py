@@ -9,8 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from phar.openmmlab import imports
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -94,3 +97,25 @@ def moving_pictures(num_frames: int, height_px: int, width_px: int, seed: int = 
         blended = (1 - part) * coarse[int(key)] + part * coarse[int(key) + 1]
         frames[i] = cv2.resize(np.roll(blended, i // 4, axis=1), (width_px, height_px))
     return frames
+
+
+def their_boxes(model: Any, frame: np.ndarray, label: int = 0) -> np.ndarray:
+    """What mmdet finds in an RGB frame: (n, 5) of one class, best first."""
+    with imports.scope("mmdet"):
+        from mmdet.apis import inference_detector
+
+        found = inference_detector(model, np.ascontiguousarray(frame[..., ::-1])).pred_instances
+    keep = found.labels == label
+    boxes = torch.cat([found.bboxes[keep], found.scores[keep, None]], 1).numpy()
+    return boxes[np.argsort(-boxes[:, 4], kind="stable")]
+
+
+def assert_boxes_alike(got: np.ndarray, expected: np.ndarray) -> None:
+    """Compare boxes (n, 5) of two detectors."""
+    assert got.shape == expected.shape and got.dtype == np.float32
+    np.testing.assert_allclose(got[:, 4], expected[:, 4], atol=SCORES)
+    # Boxes whose scores are nearly equal may change places, so each is compared with its own.
+    apart = np.abs(got[:, None, :4] - expected[None, :, :4]).max(2)
+    rows, columns = linear_sum_assignment(apart)
+    assert apart[rows, columns].max() <= 0.1
+    assert np.abs(got[rows, 4] - expected[columns, 4]).max() <= SCORES
