@@ -130,7 +130,6 @@ def test_export_names_what_it_needs(tmp_path: Path, capsys, monkeypatch: pytest.
 
 
 def test_export_to_onnx_is_read_back(tmp_path: Path, capsys) -> None:
-    pytest.importorskip("onnx")
     assert phar.main(["models", "export", "skeleton", str(tmp_path / "net.onnx")]) == 0
     assert "takes 1x17x48x28x28 float32" in capsys.readouterr().out
     assert names(tmp_path) == ["net.onnx"]

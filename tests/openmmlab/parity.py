@@ -9,8 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from mmengine.dataset import Compose, pseudo_collate
+from scipy.optimize import linear_sum_assignment
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from phar.openmmlab import imports, loading
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -94,3 +98,63 @@ def moving_pictures(num_frames: int, height_px: int, width_px: int, seed: int = 
         blended = (1 - part) * coarse[int(key)] + part * coarse[int(key) + 1]
         frames[i] = cv2.resize(np.roll(blended, i // 4, axis=1), (width_px, height_px))
     return frames
+
+
+def their_boxes(model: Any, frame: np.ndarray, label: int = 0) -> np.ndarray:
+    """What mmdet finds in an RGB frame: (n, 5) of one class, best first."""
+    with imports.scope("mmdet"):
+        from mmdet.apis import inference_detector
+
+        found = inference_detector(model, np.ascontiguousarray(frame[..., ::-1])).pred_instances
+    keep = found.labels == label
+    boxes = torch.cat([found.bboxes[keep], found.scores[keep, None]], 1).numpy()
+    return boxes[np.argsort(-boxes[:, 4], kind="stable")]
+
+
+def assert_boxes_alike(got: np.ndarray, expected: np.ndarray) -> None:
+    """Compare boxes (n, 5) of two detectors."""
+    assert got.shape == expected.shape and got.dtype == np.float32
+    np.testing.assert_allclose(got[:, 4], expected[:, 4], atol=SCORES)
+    # Boxes whose scores are nearly equal may change places, so each is compared with its own.
+    apart = np.abs(got[:, None, :4] - expected[None, :, :4]).max(2)
+    rows, columns = linear_sum_assignment(apart)
+    assert apart[rows, columns].max(initial=0) <= 0.1
+    assert np.abs(got[rows, 4] - expected[columns, 4]).max(initial=0) <= SCORES
+
+
+def pose_reference(config: Any) -> tuple[Any, Compose]:
+    """mmpose's net and pipeline, without `mmpose.apis`, whose drawing part imports torchvision."""
+    loaded = loading.load_config(config)
+    with imports.scope("mmpose"):
+        pipeline = loaded.get("val_pipeline") or loaded.test_dataloader.dataset.pipeline
+        return loading.build(loaded.model, "mmpose", 0), Compose(pipeline[1:])
+
+
+def their_joints(model: Any, pipeline: Compose, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """What mmpose finds in an RGB frame: (n, 17, 3)."""
+    with imports.scope("mmpose"):
+        # COCO's joints with left and right exchanged.
+        meta = {"flip_indices": [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]}
+        picture = np.ascontiguousarray(frame[..., ::-1])
+        data = [
+            pipeline(
+                {
+                    "img": picture,
+                    "bbox": box[None].astype(np.float32),
+                    "bbox_score": np.ones(1, np.float32),
+                    **meta,
+                }
+            )
+            for box in boxes
+        ]
+        with torch.no_grad():
+            samples = model.test_step(pseudo_collate(data))
+    found = [s.pred_instances for s in samples]
+    return np.stack([np.concatenate([f.keypoints[0], f.keypoint_scores[0][:, None]], 1) for f in found])
+
+
+def assert_joints_alike(got: np.ndarray, expected: np.ndarray) -> None:
+    """Compare joints (n, 17, 3) of two pose estimators."""
+    assert got.shape == expected.shape and got.dtype == np.float32
+    assert np.abs(got[..., 2] - expected[..., 2]).max() <= SCORES
+    assert np.abs(got[..., :2] - expected[..., :2]).max() <= KEYPOINTS_PX

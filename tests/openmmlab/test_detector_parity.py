@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from parity import CONFIGS, SCORES, enliven, read_frames, save, scale
-from scipy.optimize import linear_sum_assignment
+from parity import CONFIGS, SCORES, assert_boxes_alike, enliven, read_frames, save, scale, their_boxes
 
 from phar.openmmlab import Detector, imports, loading
 
@@ -23,25 +22,6 @@ def _reference(config: Path, checkpoint: Path | None = None):
         torch.manual_seed(0)
         weights = None if checkpoint is None else str(checkpoint)
         return init_detector(str(config), weights, palette="coco", device="cpu")
-
-
-def _persons(model, frame: np.ndarray) -> np.ndarray:
-    """What mmdet finds in an RGB frame: (n, 5) of class 0, best first."""
-    with imports.scope("mmdet"):
-        found = inference_detector(model, np.ascontiguousarray(frame[..., ::-1])).pred_instances
-    keep = found.labels == 0
-    boxes = torch.cat([found.bboxes[keep], found.scores[keep, None]], 1).numpy()
-    return boxes[np.argsort(-boxes[:, 4], kind="stable")]
-
-
-def _assert_alike(got: np.ndarray, expected: np.ndarray) -> None:
-    assert got.shape == expected.shape and got.dtype == np.float32
-    np.testing.assert_allclose(got[:, 4], expected[:, 4], atol=SCORES)
-    # Boxes whose scores are nearly equal may change places, so each is compared with its own.
-    apart = np.abs(got[:, None, :4] - expected[None, :, :4]).max(2)
-    rows, columns = linear_sum_assignment(apart)
-    assert apart[rows, columns].max() <= 0.1
-    assert np.abs(got[rows, 4] - expected[columns, 4]).max() <= SCORES
 
 
 def test_rtmdet(shared_media: Path, tmp_path: Path) -> None:
@@ -61,10 +41,10 @@ def test_rtmdet(shared_media: Path, tmp_path: Path) -> None:
     # Frames of two sizes in one call, in an order that grouping by size must undo.
     batch = [frames[0], frames[30][:700, :500], frames[60]]
     got = ours.predict(batch)
-    expected = [_persons(theirs, frame) for frame in batch]
+    expected = [their_boxes(theirs, frame) for frame in batch]
     for one, other in zip(got, expected, strict=True):
         assert len(other) >= 1
-        _assert_alike(one, other)
+        assert_boxes_alike(one, other)
     assert expected[0].shape != expected[2].shape or np.abs(expected[0] - expected[2]).max() > 10 * SCORES
     wrong = ours.predict([frames[0][..., ::-1]])[0]
     assert len(wrong) != len(got[0]) or np.abs(wrong[:, 4] - got[0][:, 4]).max() > 10 * SCORES
@@ -85,11 +65,11 @@ def test_faster_rcnn(shared_media: Path, tmp_path: Path) -> None:
     for rows in (head.fc_cls.weight, head.fc_cls.bias):
         rows.data[[0, favourite]] = rows.data[[favourite, 0]]
     checkpoint = save(theirs, tmp_path / "random.pth")
-    expected = _persons(theirs, frame)
+    expected = their_boxes(theirs, frame)
     ours = Detector.load(config, checkpoint, device="cpu", backend="torch")
     assert len(expected) >= 3
     assert np.ptp(expected[:, 4]) > 10 * SCORES
-    _assert_alike(ours.predict([frame])[0], expected)
+    assert_boxes_alike(ours.predict([frame])[0], expected)
 
 
 def test_real_detector_equals_mmdet_and_finds_the_person(shared_media: Path) -> None:
@@ -101,7 +81,7 @@ def test_real_detector_equals_mmdet_and_finds_the_person(shared_media: Path) -> 
     frames = read_frames(shared_media / "people/tensorflow+tfjs-models/pose-detection/test_data/pose_1.mp4")
     found = ours.predict([frames[0], frames[60]])
     for boxes, frame in zip(found, (frames[0], frames[60]), strict=True):
-        _assert_alike(boxes, _persons(theirs, frame))
+        assert_boxes_alike(boxes, their_boxes(theirs, frame))
         certain = boxes[boxes[:, 4] > 0.6]
         assert len(certain) == 1
         x1, y1, x2, y2, score = certain[0]

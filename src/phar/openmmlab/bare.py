@@ -19,9 +19,11 @@ from phar.openmmlab.clips import ClipSpec, PoseClip, read_clip
 from phar.openmmlab.clips.features import FeatureClip
 from phar.openmmlab.clips.joints import JointClip
 from phar.openmmlab.clips.poses import HeatmapClip
-from phar.openmmlab.detector import DetectorNet, follow_classes, read_letterbox
+from phar.openmmlab.detector import WHOLE, DetectorNet, read_letterbox, stages_of
+from phar.openmmlab.person_class import follow_classes
 from phar.openmmlab.pose import PoseNet, read_cropper
 from phar.openmmlab.recognizer import RecognizerNet
+from phar.schema import ModelError
 
 #: The source picture that nets are given: 16:9, as most videos are.
 WIDTH_PX, HEIGHT_PX = 1280, 720
@@ -98,7 +100,9 @@ def bare_net(
         module = PoseNet(model)
         example = _noise(1, cropper.height_px, cropper.width_px, 3)
     else:
-        module = DetectorNet(model, head=hasattr(model, "bbox_head"))
+        if stages_of(model) == WHOLE:
+            raise ModelError(f"config {config}: this kind of detector is no single net; name another")
+        module = DetectorNet(model)
         example = read_letterbox(loaded)(_noise(HEIGHT_PX, WIDTH_PX, 3))[None]
     return BareNet(module.eval(), model, kind, unit, example)
 

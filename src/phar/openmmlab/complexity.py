@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from phar.openmmlab import loading
 from phar.openmmlab.bare import HEIGHT_PX, WIDTH_PX, bare_net, example_window, kind_of
-from phar.openmmlab.detector import Detector
+from phar.openmmlab.detector import TWO_STAGES, Detector, stages_of
 from phar.openmmlab.pose import PoseEstimator
 from phar.openmmlab.recognizer import Recognizer
 
@@ -47,7 +47,7 @@ def complexity(config: str | Path, num_classes: int | None = None) -> Complexity
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode(), torch.device("meta"):
         outputs = net.module(torch.zeros(net.example.shape))
-        if net.kind == "detector" and not hasattr(net.model, "bbox_head"):
+        if net.kind == "detector" and stages_of(net.model) == TWO_STAGES:
             _second_stage(net.model, outputs)
     # The counter takes a multiplication and the addition to its sum as two.
     gflops = counter.get_total_flops() / 2e9

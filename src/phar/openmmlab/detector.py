@@ -15,18 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from phar.openmmlab import imports, loading
-from phar.openmmlab.backends import make_net
+from phar.openmmlab.backends import Net, TorchNet, make_net
 from phar.openmmlab.clips.frames import resized
+from phar.openmmlab.person_class import follow_classes, person_class
 from phar.schema import FloatArray, ModelError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
-
-#: By which layer of which head a checkpoint tells its number of classes, and outputs beyond the classes.
-_CLASS_LAYERS = (("roi_head.bbox_head", "fc_cls.weight", 1), ("bbox_head", "rtm_cls.0.weight", 0))
-
-#: Classes of COCO, of which person is the first.
-_COCO_CLASSES = 80
 
 _KNOWN_STEPS = frozenset({"LoadImageFromFile", "LoadAnnotations", "Resize", "Pad", "PackDetInputs"})
 
@@ -70,13 +65,11 @@ class Letterbox:
         )
 
 
-class DetectorNet(nn.Module):
-    """An mmdet detector as a function of tensors: RGB pictures -> what its head or backbone gives, flat."""
+class PicturesNet(nn.Module):
+    """An mmdet data preprocessor as a function of tensors: RGB pictures -> the detector's input."""
 
-    def __init__(self, model: Any, head: bool) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
-        self.model = model
-        self.head = head
         preprocessor = model.data_preprocessor
         self.flip = not preprocessor._channel_conversion
         self.normalize = bool(preprocessor._enable_normalize)
@@ -86,8 +79,8 @@ class DetectorNet(nn.Module):
             self.register_buffer("mean", preprocessor.mean.reshape(-1, 1, 1).clone())
             self.register_buffer("std", preprocessor.std.reshape(-1, 1, 1).clone())
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """Pictures (N, H, W, 3) uint8 RGB -> feature maps, or class scores and boxes of every level."""
+    def forward(self, frames: Tensor) -> Tensor:
+        """Pictures (N, H, W, 3) uint8 RGB -> (N, 3, h, w), normalised and padded."""
         # Laid out as mmdet does it: convolutions round differently on other layouts.
         x = frames.permute(0, 3, 1, 2).float().contiguous()
         if self.flip:
@@ -99,10 +92,51 @@ class DetectorNet(nn.Module):
         below, right = _round_up(height, self.divisor) - height, _round_up(width, self.divisor) - width
         if below or right:
             x = nn.functional.pad(x, (0, right, 0, below), value=self.pad_value)
-        features = self.model.extract_feat(x)
-        if not self.head:
+        return x
+
+
+class DetectorNet(nn.Module):
+    """An mmdet detector as a function of tensors: RGB pictures -> what its head or backbone gives, flat."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.pictures = PicturesNet(model)
+        self.stages = stages_of(model)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """Pictures (N, H, W, 3) uint8 RGB -> class scores, boxes, ... of every level; or feature maps."""
+        features = self.model.extract_feat(self.pictures(frames))
+        if self.stages == TWO_STAGES:
             return tuple(features)
         return tuple(level for output in self.model.bbox_head(features) for level in output)
+
+
+#: A head that looks at feature maps, and an arithmetic that makes boxes of what it gives.
+ONE_STAGE = "one"
+#: Feature maps, of which proposals are cut out and looked at again.
+TWO_STAGES = "two"
+#: Anything else, such as transformers: the model's own `predict` from the pictures on, always by torch.
+WHOLE = "whole"
+
+
+def stages_of(model: Any) -> str:
+    """Return how much of a detector is one net that a backend can run: ONE_STAGE, TWO_STAGES or WHOLE."""
+    from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+    from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
+
+    predict = type(model).predict
+    if predict is TwoStageDetector.predict and hasattr(model, "rpn_head"):
+        return TWO_STAGES
+    head = getattr(model, "bbox_head", None)
+    plain = (
+        predict is SingleStageDetector.predict
+        and getattr(type(head), "predict", None) is BaseDenseHead.predict
+    )
+    # Heads with masks give more than levels of maps.
+    return (
+        ONE_STAGE if plain and hasattr(head, "prior_generator") and not hasattr(head, "mask_head") else WHOLE
+    )
 
 
 class Detector:
@@ -114,9 +148,13 @@ class Detector:
         self._model = model
         self._letterbox = letterbox
         self._person = person
-        self._single_stage = hasattr(model, "bbox_head")
+        self._stages = stages_of(model)
         self._device = device
-        self._net = make_net(DetectorNet(model, self._single_stage).eval(), device, backend)
+        self._net: Net = (
+            TorchNet(PicturesNet(model).eval(), device)
+            if self._stages == WHOLE
+            else make_net(DetectorNet(model).eval(), device, backend)
+        )
         self._sources: dict[str, Any] = {}
         model.to(device)
 
@@ -133,9 +171,9 @@ class Detector:
     ) -> Detector:
         """Build the net of an mmdet config and load its weights, every one accounted for.
 
-        The number of classes follows the checkpoint where it tells; of COCO's 80 classes person is the
-        first, a net of one class knows persons only. `score_thr`: lower-scored boxes are not wanted. To
-        leave them out before overlaps are removed gives the same boxes above it, sooner. Raises ModelError.
+        The number of classes follows the checkpoint where it tells; `person_class` says which is persons.
+        `score_thr`: lower-scored boxes are not wanted. To leave them out before overlaps are removed gives
+        the same boxes above it, sooner. Raises ModelError.
         """
         loaded = loading.load_config(config)
         description = deepcopy(loaded["model"])
@@ -143,11 +181,14 @@ class Detector:
         if content is not None:
             follow_classes(description, content["state_dict"])
         letterbox = read_letterbox(loaded)
-        person = _person_class(description, loaded, content)
+        person = person_class(description, loaded, content)
         _raise_threshold(description, score_thr)
-        model = loading.build(description, "mmdet", seed)
+        model: Any = loading.build(description, "mmdet", seed)
         if content is not None:
             loading.load_weights(model, str(checkpoint), content["state_dict"])
+        if getattr(getattr(model, "roi_head", None), "with_mask", False):
+            # Nobody asks for masks, which cost more than the boxes.
+            model.roi_head.mask_head = None
         detector = cls(model, letterbox, person, loading.pick_device(device), backend)
         detector._sources = loading.sources(config, checkpoint)
         return detector
@@ -171,22 +212,8 @@ class Detector:
         metas = [self._meta(frame, batch.shape[1:3]) for frame in frames]
         outputs = [output.to(self._device) for output in self._net(batch)]
         with imports.scope("mmdet"), torch.inference_mode():
-            if self._single_stage:
-                levels = len(self._model.bbox_head.prior_generator.strides)
-                per_output = [outputs[i : i + levels] for i in range(0, len(outputs), levels)]
-                instances = self._model.bbox_head.predict_by_feat(
-                    *per_output, batch_img_metas=metas, rescale=True
-                )
-            else:
-                instances = self._second_stage(tuple(outputs), metas)
+            instances = _INSTANCES[self._stages](self._model, outputs, metas)
         return [self._persons(each) for each in instances]
-
-    def _second_stage(self, features: tuple[Tensor, ...], metas: list[dict[str, Any]]) -> Any:
-        from mmdet.structures import DetDataSample
-
-        samples = [DetDataSample(metainfo=meta) for meta in metas]
-        proposals = self._model.rpn_head.predict(features, samples, rescale=False)
-        return self._model.roi_head.predict(features, proposals, samples, rescale=True)
 
     def _meta(self, frame: NDArray[np.uint8], padded: tuple[int, ...]) -> dict[str, Any]:
         height, width = frame.shape[:2]
@@ -222,6 +249,32 @@ class Detector:
         }
 
 
+def _one_stage(model: Any, outputs: list[Tensor], metas: list[dict[str, Any]]) -> Any:
+    levels = model.bbox_head.prior_generator.num_levels
+    per_output = [outputs[i : i + levels] for i in range(0, len(outputs), levels)]
+    return model.bbox_head.predict_by_feat(*per_output, batch_img_metas=metas, rescale=True)
+
+
+def _two_stages(model: Any, features: list[Tensor], metas: list[dict[str, Any]]) -> Any:
+    samples = _samples(metas)
+    proposals = model.rpn_head.predict(tuple(features), samples, rescale=False)
+    return model.roi_head.predict(tuple(features), proposals, samples, rescale=True)
+
+
+def _whole(model: Any, pictures: list[Tensor], metas: list[dict[str, Any]]) -> Any:
+    return [sample.pred_instances for sample in model.predict(pictures[0], _samples(metas), rescale=True)]
+
+
+def _samples(metas: list[dict[str, Any]]) -> list[Any]:
+    from mmdet.structures import DetDataSample
+
+    return [DetDataSample(metainfo=meta) for meta in metas]
+
+
+#: From what the net gives to mmdet's instances of each picture.
+_INSTANCES = {ONE_STAGE: _one_stage, TWO_STAGES: _two_stages, WHOLE: _whole}
+
+
 def _round_up(number: int, divisor: int) -> int:
     return -(-number // divisor) * divisor
 
@@ -232,46 +285,6 @@ def _raise_threshold(model: dict[str, Any], score_thr: float) -> None:
     last = test_cfg.get("rcnn", test_cfg)
     if "score_thr" in last:
         last["score_thr"] = max(last["score_thr"], score_thr)
-
-
-def follow_classes(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
-    """Set the config's number of classes to the checkpoint's, where its layers tell."""
-    for path, layer, background in _CLASS_LAYERS:
-        head: Any = model
-        for part in path.split("."):
-            head = head.get(part) if isinstance(head, Mapping) else None
-        weight = state.get(f"{path}.{layer}")
-        if weight is not None and isinstance(head, dict):
-            head["num_classes"] = weight.shape[0] - background
-            return
-
-
-def _num_classes(model: Mapping[str, Any]) -> int:
-    head = model.get("bbox_head") or model.get("roi_head", {}).get("bbox_head") or {}
-    head = head[0] if isinstance(head, (list, tuple)) else head
-    if "num_classes" not in head:
-        raise ModelError("the config's detector names no num_classes; name an mmdet 3.x config")
-    return int(head["num_classes"])
-
-
-def _person_class(
-    model: Mapping[str, Any], config: Mapping[str, Any], content: Mapping[str, Any] | None
-) -> int:
-    count = _num_classes(model)
-    if count == 1:
-        return 0
-    meta = (content or {}).get("meta", {})
-    trained = meta.get("dataset_meta", {})
-    names = trained.get("classes") or trained.get("CLASSES") or meta.get("CLASSES")
-    names = names or config.get("metainfo", {}).get("classes")
-    if names and "person" in names and len(names) == count:
-        return list(names).index("person")
-    if count == _COCO_CLASSES:
-        return 0
-    raise ModelError(
-        f"the detector knows {count} classes and none is named person;"
-        " give the config metainfo=dict(classes=(...)) with person among them"
-    )
 
 
 def read_letterbox(config: Mapping[str, Any]) -> Letterbox:

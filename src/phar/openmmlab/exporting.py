@@ -14,6 +14,7 @@ import torch
 
 from phar.openmmlab.backends import NetSource, OpenVinoNet
 from phar.openmmlab.bare import BareNet, bare_net
+from phar.openmmlab.detector import TWO_STAGES, stages_of
 from phar.schema import ModelError, OutputError
 
 #: What a file is written for, by its ending.
@@ -49,7 +50,7 @@ def export_net(
             f"{out}: torch writes ONNX with the package onnx; `pip install onnx`, or name an .xml"
         )
     net = bare_net(config, checkpoint, num_classes)
-    if net.kind == "detector" and not hasattr(net.model, "bbox_head"):
+    if net.kind == "detector" and stages_of(net.model) == TWO_STAGES:
         raise ModelError(f"config {config} is a two-stage detector, which is no single net; export another")
     try:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:

@@ -85,6 +85,10 @@ def scope(name: str) -> Iterator[None]:
             import mmpose.codecs
             import mmpose.datasets.transforms
             import mmpose.models  # noqa: F401
+
+            from phar.openmmlab import vit
+
+            vit.register()
         else:
             raise ValueError(f"scope {name!r} is not mmaction, mmdet or mmpose")
     with DefaultScope.overwrite_default_scope(name):

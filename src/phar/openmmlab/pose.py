@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from phar.openmmlab import imports, loading
 from phar.openmmlab.backends import make_net
+from phar.openmmlab.joint_names import require_coco_joints
 from phar.schema import COCO_KEYPOINTS, COCO_MIRRORED, FloatArray, ModelError
 
 if TYPE_CHECKING:
@@ -137,11 +138,10 @@ class PoseEstimator:
             raise ModelError(
                 f"pose head {head} is not known; name a top-down HeatmapHead, RTMCCHead or SimCCHead"
             )
-        if model.head.out_channels != len(COCO_KEYPOINTS):
-            raise ModelError(f"the pose net knows {model.head.out_channels} joints, COCO's 17 are needed")
-        if checkpoint is not None:
-            state = loading.load_checkpoint(checkpoint)["state_dict"]
-            loading.load_weights(model, checkpoint, state)
+        content = None if checkpoint is None else loading.load_checkpoint(checkpoint)
+        require_coco_joints(model.head.out_channels, loaded, content)
+        if content is not None:
+            loading.load_weights(model, str(checkpoint), content["state_dict"])
         if flip_test is None:
             flip_test = bool((model.test_cfg or {}).get("flip_test", False))
         estimator = cls(model, cropper, loading.pick_device(device), backend, flip_test)
