@@ -2,7 +2,7 @@
 
 from phar.media.assembly import Wanted
 from phar.media.frame import Frame
-from phar.media.reader import MediaReader, MediaTiming, WindowMedia, read_frames
+from phar.media.reader import MediaReader, MediaTiming, WindowMedia, frame_times_s, read_frames
 from phar.media.sound import Sound
 from phar.media.source import probe
 from phar.media.writer import TimedPicture, at_rate, write_video
@@ -16,6 +16,7 @@ __all__ = [
     "Wanted",
     "WindowMedia",
     "at_rate",
+    "frame_times_s",
     "probe",
     "read_frames",
     "write_video",
