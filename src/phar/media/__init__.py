@@ -1,6 +1,7 @@
 """Probe, decode and write media: the only room that knows ffmpeg and PyAV."""
 
 from phar.media.assembly import Wanted
+from phar.media.excerpt import write_excerpt
 from phar.media.frame import Frame
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, frame_times_s, read_frames
 from phar.media.sound import Sound
@@ -19,5 +20,6 @@ __all__ = [
     "frame_times_s",
     "probe",
     "read_frames",
+    "write_excerpt",
     "write_video",
 ]
