@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "demo": ("phar.cli.demo", "say which action happens when in a video"),
         "tags": ("phar.cli.tags", "the most frequent labels of a report"),
         "export": ("phar.cli.export", "write a report in another form, without any model"),
+        "dataset": ("phar.cli.dataset", "annotations to clips to train on"),
         "train": ("phar.cli.train", "train models on the rendered world"),
         "eval": ("phar.cli.eval", "measure a profile on held-out videos"),
         "models": ("phar.cli.models", "list, fetch, check and convert checkpoints"),

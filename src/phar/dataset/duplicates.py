@@ -86,12 +86,10 @@ def _alike(
             hashes.append(index.hashes[looks])
             owners.append(np.full(len(looks), number, np.int64))
             number += 1
-    if not number:
-        return np.empty((0, 2), np.int64)
     values, owner = np.concatenate(hashes), np.concatenate(owners)
     # Of two vectors of signs the product is 64 less twice the number of bits that differ.
     signs = (((values[:, None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)).astype(np.float32) * 2) - 1
-    found = []
+    found = [np.empty((0, 2), np.int64)]
     for low in range(0, len(signs), _BLOCK):
         for high in range(low, len(signs), _BLOCK):
             near = signs[low : low + _BLOCK] @ signs[high : high + _BLOCK].T >= 64 - 2 * near_bits

@@ -98,8 +98,9 @@ def report(dataset: Dataset, settings: BuildSettings) -> str:
         )
     lines += [table(rows), ""]
     lines += [
-        f"From {dataset.num_videos} videos in {dataset.num_groups} groups of look-alikes. *Before repeating* is "
-        "how many clips a split gives with every class and category even and none used twice.",
+        f"From {dataset.num_videos} videos in {dataset.num_groups} groups of look-alikes. "
+        "*Before repeating*: as many clips the split gives with classes and categories even and none "
+        "used twice.",
         "",
         "## What each category supports",
         "",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -58,6 +59,20 @@ def read_label_map(path: Path) -> dict[str, str | None]:
     return {str(key): value for key, value in document.items()}
 
 
+def read_tables(files: Sequence[Path]) -> list[Annotation]:
+    """Read annotation tables that phar wrote or people edited.
+
+    Raises:
+        UsageError: a table cannot be read, or a row of it is left out for any reason but being said twice.
+    """
+    rows, problems = import_annotations(files, ImportOptions(format="csv"))
+    wrong = [each for each in problems if each.outcome == LEFT_OUT and each.kind != "duplicate"]
+    if wrong:
+        more = f"; {len(wrong) - 1} more rows: `phar dataset import` lists them" if len(wrong) > 1 else ""
+        raise UsageError(f"{wrong[0]}{more}")
+    return rows
+
+
 def import_annotations(
     files: Sequence[Path], options: ImportOptions
 ) -> tuple[list[Annotation], list[Problem]]:
@@ -68,9 +83,11 @@ def import_annotations(
     """
     rows: list[tuple[Annotation, str, str]] = []
     problems: list[Problem] = []
-    library = Library(options.videos) if options.videos else None
+    # Walking through folders takes a while, and tables of phar's own never need it.
+    library = cache(lambda *roots: Library(roots))
     for file in files:
-        checker = _Checker(file, library or Library([file.resolve().parent]), options)
+        roots = options.videos or (file.resolve().parent,)
+        checker = _Checker(file, lambda roots=roots: library(*roots), options)  # type: ignore[misc]
         rows += checker.rows()
         problems += checker.problems
     return _without_duplicates(rows, problems), problems
@@ -79,15 +96,17 @@ def import_annotations(
 class _Checker:
     """The checks on one file's marks."""
 
-    def __init__(self, file: Path, library: Library, options: ImportOptions) -> None:
+    def __init__(self, file: Path, library: Callable[[], Library], options: ImportOptions) -> None:
         self._file, self._library, self._options = file, library, options
         self._known = {plain_name(label): label for label in (*options.labels, NONE)}
         self.problems: list[Problem] = []
+        self._plain = False
         self._paths: dict[str, Path | None] = {}
 
     def rows(self) -> list[tuple[Annotation, str, str]]:
         """Checked rows, each with file and element."""
         format_name = self._options.format or format_of(self._file)
+        self._plain = format_name == "csv"
         parsed = FORMATS[format_name](self._file, self._options.read)
         for fault in parsed.faults:
             outcome = KEPT if fault.kept else LEFT_OUT
@@ -148,7 +167,7 @@ class _Checker:
 
     def _video(self, mark: Mark) -> Path | None:
         if mark.video not in self._paths:
-            path, reason = self._library.find(mark.video)
+            path, reason = self._found(mark.video)
             self._paths[mark.video] = path
             if path is None:
                 kind = "ambiguous-video" if " may be " in reason else "missing-video"
@@ -162,6 +181,12 @@ class _Checker:
         elif self._paths[mark.video] is None:
             self._left_out(mark, "missing-video", f"video {mark.video!r}, see above", "mend the first")
         return self._paths[mark.video]
+
+    def _found(self, name: str) -> tuple[Path | None, str]:
+        # A table says where its videos are; other files only know a name.
+        if self._plain and (path := self._file.resolve().parent / name).is_file():
+            return path.resolve(), ""
+        return self._library().find(name)
 
     def _span(self, mark: Mark, video: Path, known: Facts) -> tuple[float, float] | None:
         """The span in seconds, cut off where the video ends."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from phar.dataset.formats.document import read_text
 from phar.dataset.ranking import place
 from phar.schema import UsageError
 
@@ -49,6 +53,25 @@ def assign(groups: Sequence[Group], shares: Mapping[str, float], seed: int) -> l
     _even_out(groups, splits, places, free, shares)
     _cover_labels(groups, splits, places, free, shares)
     return splits
+
+
+def read_pins(path: Path) -> dict[Path, str]:
+    """Read which split some videos belong to from a CSV with the columns video and split.
+
+    Raises:
+        UsageError: it cannot be read, or a row names no split or a video that is not there.
+    """
+    text = read_text(path)
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    pins = {}
+    for row in rows:
+        video = (path.resolve().parent / (row.get("video") or "")).resolve()
+        split = (row.get("split") or "").strip()
+        if split not in SPLITS or not video.is_file():
+            said = f"video {row.get('video')!r}, split {split!r}"
+            raise UsageError(f"{path}: row {rows.line_num} has {said}; give a file and train, val or test")
+        pins[video] = split
+    return pins
 
 
 def _place(group: Group, seed: int) -> float:
