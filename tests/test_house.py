@@ -90,6 +90,7 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.demo import main; main(['--help'])",
         "from phar.cli.main import main; main(['export', REPORT, OUT])",
         "from phar.cli.main import main; main(['models', 'list'])",
+        "from phar.cli.main import main; main(['dataset', '--help'])",
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "import phar; phar.__version__",
     ],

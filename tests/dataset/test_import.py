@@ -11,6 +11,7 @@ from pictures import Shot, make_video
 
 from phar.dataset.annotation import Annotation, write_table
 from phar.dataset.formats import FORMATS, ReadOptions, format_of
+from phar.dataset.formats.mark import number_of
 from phar.dataset.importing import ImportOptions, import_annotations, read_label_map
 from phar.schema import UsageError
 
@@ -437,6 +438,23 @@ def test_a_name_that_fits_two_files_is_not_guessed(tmp_path: Path) -> None:
     rows, problems = imported(tmp_path, table)
     assert [row[:3] for row in rows] == [("a.mp4", 0.0, 0.5)]
     assert [problem[0] for problem in problems] == ["ambiguous-video", "missing-video"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("12.100000000000001", 12.1),
+        ("1e-05", 1e-5),
+        (" 1,5 ", 1.5),
+        ("1:02:03.5", 3723.5),
+        ("90:00", 5400.0),
+        ("-3", -3.0),
+        (7, 7.0),
+        *[(wrong, None) for wrong in ("", "x", "1_0", "nan", "inf", "1:2:3:4", "--1", None, True, 1e400, [])],
+    ],
+)
+def test_numbers_and_times_in_texts(value, number) -> None:
+    assert number_of(value) == (number if number is None else pytest.approx(number, abs=1e-9))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

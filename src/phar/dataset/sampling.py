@@ -28,6 +28,7 @@ class Support:
     """Distinct clips; a long shot holds several."""
     seconds: float
     num_wanted: int
+    """An even share of what was asked for."""
     num_taken: int
     """Clips taken, repeats counted."""
 
@@ -57,11 +58,13 @@ def sample(
         by_label.setdefault(clip.label, {}).setdefault(clip.category, []).append(clip)
     chosen, supports = [], []
     for split, labels in pools.items():
-        wanted = _wanted(labels, num_samples.get(split), split, seed)
+        wanted = _wanted(labels, num_samples.get(split), seed)
         for label, categories in labels.items():
+            shares = {category: wanted[label, category] for category in categories}
+            if split not in REPEATING:
+                shares = _filled(shares, {category: len(pool) for category, pool in categories.items()}, seed)
             for category, pool in categories.items():
-                number = wanted[label, category]
-                taken = list(islice(_in_order(pool, seed, split in REPEATING), number))
+                taken = list(islice(_in_order(pool, seed, split in REPEATING), shares[category]))
                 chosen += taken
                 supports.append(
                     Support(
@@ -72,7 +75,7 @@ def sample(
                         len({(clip.video, clip.shot_s) for clip in pool}),
                         len(pool),
                         sum(clip.end_s - clip.start_s for clip in pool),
-                        number,
+                        wanted[label, category],
                         len(taken),
                     )
                 )
@@ -88,16 +91,13 @@ def before_repeating(supports: Iterable[Support], split: str) -> int:
 
 
 def _wanted(
-    labels: Mapping[str, Mapping[str, Sequence[Clip]]], number: int | None, split: str, seed: int
+    labels: Mapping[str, Mapping[str, Sequence[Clip]]], number: int | None, seed: int
 ) -> dict[tuple[str, str], int]:
     if number is None:
         return {(label, name): len(pool) for label, pools in labels.items() for name, pool in pools.items()}
     wanted: dict[tuple[str, str], int] = {}
     for label, share in _evenly(number, labels, seed).items():
-        shares = _evenly(share, labels[label], seed)
-        if split not in REPEATING:
-            shares = _filled(shares, {name: len(pool) for name, pool in labels[label].items()}, seed)
-        wanted |= {(label, name): each for name, each in shares.items()}
+        wanted |= {(label, name): each for name, each in _evenly(share, labels[label], seed).items()}
     return wanted
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from phar.dataset.detectors import DetectorSettings, Pixels, spaced
 from phar.schema import ModelError
@@ -61,7 +62,7 @@ class TransNet:
         scores = np.concatenate(self._scores)[: len(times_s)]
         # Probabilities stay within [0, 1]; logits of frames without a cut are well below 0.
         if scores.min() < 0 or scores.max() > 1:
-            scores = 1 / (1 + np.exp(-scores))
+            scores = expit(scores)
         inside = scores > self._threshold
         ends = np.flatnonzero(inside[:-1] & ~inside[1:]) + 1
         return spaced([float(times_s[end]) for end in ends], self._min_shot_s)
