@@ -257,8 +257,8 @@ def test_few_groups_still_fill_every_split(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_label_of_three_groups_is_in_every_split(seed: int) -> None:
-    many = [*groups(20, ("x",)), *[Group((f"rare{n}",), 10.0, frozenset("xy")) for n in range(3)]]
+def test_a_label_of_three_groups_is_in_every_split_that_has_room(seed: int) -> None:
+    many = [*groups(40, ("x",)), *[Group((f"rare{n}",), 10.0, frozenset("xy")) for n in range(3)]]
     splits = assign(many, SHARES, seed)
     assert {split for split, group in zip(splits, many, strict=True) if "y" in group.labels} == set(SPLITS)
 

@@ -104,8 +104,9 @@ def test_shots_of_an_ordinary_clip(shared_media: Path, tmp_path: Path) -> None:
     cuts = index_video(
         folder / "ageitgey+face_recognition/examples/short_hamilton_clip.mp4", DetectorSettings(), tmp_path
     )[0]
-    # Seen by eye: four cuts in nine seconds of a stage.
-    assert [start for start, _ in cuts.shots()] == pytest.approx([0, 0.67, 2.0, 2.74, 7.04], abs=0.02)
+    found = [start for start, _ in cuts.shots()]
+    # By eye there are cuts at 0.67, 2.74 and 7.04 s; at 2.0 s a hand comes into a dark picture.
+    assert found == pytest.approx([0, 0.67, 2.0, 2.74, 7.04], abs=0.02)
     steady = folder / "open-mmlab+mmskeleton/resource/data_example/skateboarding.mp4"
     assert len(index_video(steady, DetectorSettings(), tmp_path)[0].shots()) == 1
 
@@ -184,7 +185,7 @@ def test_transnet_sees_shots_begin_after_transitions(tmp_path: Path, count: int)
 def test_detectors_that_cannot_be_had(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="needs its weights, none were given; name an"):
         DetectorSettings("transnetv2")
-    with pytest.raises(ModelError, match="none[.]onnx does not exist"):
+    with pytest.raises(ModelError, match="onnx does not exist"):
         DetectorSettings("transnetv2", weights=tmp_path / "none.onnx")
     with pytest.raises(UsageError, match="detector 'magic' is unknown; use one of adaptive, content"):
         DetectorSettings("magic")

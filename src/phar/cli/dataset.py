@@ -112,6 +112,9 @@ def _add_build(action: argparse.ArgumentParser) -> None:
         help="of the clips (default: 0.8 0.1 0.1)",
     )
     action.add_argument("--splits", type=Path, metavar="FILE", help="CSV of video,split that fixes some")
+    action.add_argument(
+        "--fresh", action="store_true", help="forget in which split videos were in the last build of DIR"
+    )
     action.add_argument("--seed", type=int, default=0, help="another one chooses others (default: 0)")
     action.add_argument(
         "--drop",
@@ -209,7 +212,8 @@ def _scenes(args: argparse.Namespace) -> int:
         for each in index_all(videos, _detector(args), args.cache, args.jobs, progress):
             if each.index is None:
                 failed.append(each.error)
-                _say(f"phar dataset: {each.error}")
+                if len(videos) > 1:
+                    _say(f"phar dataset: {each.error}")
                 continue
             found.append(each)
             num_shots = len(each.index.shots())
@@ -226,15 +230,17 @@ def _scenes(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace) -> int:
     from phar.dataset.build import BuildSettings, build
     from phar.dataset.checks import DROPPED, parse_checks
-    from phar.dataset.folder import changes, check_folder, report, write_folder
+    from phar.dataset.folder import changes, check_folder, remembered, report, write_folder
     from phar.dataset.importing import read_tables
     from phar.dataset.indexing import index_all
     from phar.dataset.manifest import NAME, read_manifest
     from phar.dataset.splits import SPLITS, read_pins
 
+    shares = dict(zip(SPLITS, args.shares, strict=True))
+    check_folder(args.out)
     settings = BuildSettings(
         num_samples=_num_samples(args.num_samples),
-        shares=dict(zip(SPLITS, args.shares, strict=True)),
+        shares=shares,
         seed=args.seed,
         drop=DROPPED if args.drop is None else parse_checks(args.drop),
         shortest_s=args.min_clip,
@@ -243,8 +249,8 @@ def _build(args: argparse.Namespace) -> int:
         margin_s=args.margin,
         detector=_detector(args),
         pinned=read_pins(args.splits) if args.splits else {},
+        remembered={} if args.fresh else remembered(args.out, args.seed, shares),
     )
-    check_folder(args.out)
     annotations = read_tables(args.tables)
     before = read_manifest(args.out) if (args.out / NAME).is_file() else None
     videos = sorted({row.video for row in annotations})

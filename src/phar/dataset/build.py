@@ -53,9 +53,11 @@ class BuildSettings:
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     pinned: Mapping[Path, str] = field(default_factory=dict)
     """Splits of single videos that a person chose."""
+    remembered: Mapping[str, str] = field(default_factory=dict)
+    """Splits of videos in an earlier build, by content: they keep them."""
 
     def __post_init__(self) -> None:
-        for name in ("num_samples", "shares", "pinned"):
+        for name in ("num_samples", "shares", "pinned", "remembered"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         if not 0 <= self.shortest_s < self.longest_s:
             raise UsageError(
@@ -228,7 +230,18 @@ def _clips(
 def _clip(atom: Atom, span: Span, flags: tuple[str, ...]) -> Clip:
     name = short_hash(atom.content, f"{span[0]:.3f}", f"{span[1]:.3f}", atom.label, atom.category)
     return Clip(
-        name, SPLITS[0], atom.label, atom.category, atom.video, *span, atom.shot_s, 0, atom.origin, flags
+        name,
+        SPLITS[0],
+        atom.label,
+        atom.category,
+        atom.video,
+        *span,
+        atom.shot_s,
+        0,
+        atom.origin,
+        flags,
+        "",
+        atom.content,
     )
 
 
@@ -256,14 +269,23 @@ def _split(
             problems.append(Problem(str(theirs[0]), "", "large-group", what, mend, KEPT))
         contents = tuple(indexes[video].content for video in theirs)
         labels = frozenset(clip.label for clip in clips)
-        groups.append(Group(contents, len(clips), labels, pins[0] if pins else None))
+        groups.append(Group(contents, len(clips), labels, pins[0] if pins else _earlier(contents, settings)))
         members.append(theirs)
     splits = assign(groups, settings.shares, settings.seed)
     return {
-        video: (split, min(group.contents, key=lambda content: place(0, "name", content))[:8])
+        video: (split, min(group.contents, key=lambda content: place(0, "name", content))[:16])
         for group, theirs, split in zip(groups, members, splits, strict=True)
         for video in theirs
     }
+
+
+def _earlier(contents: Sequence[str], settings: BuildSettings) -> str | None:
+    """The split of a group in an earlier build; where its videos were parted, the one that trains.
+
+    A test video that looks like a training video has been seen; it must not be tested on.
+    """
+    known = {settings.remembered[content] for content in contents if content in settings.remembered}
+    return next((split for split in SPLITS if split in known), None)
 
 
 def _leaks(clips: Sequence[Clip], clusters: Mapping[tuple[Path, float], int]) -> list[Problem]:

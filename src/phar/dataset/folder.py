@@ -10,7 +10,7 @@ from typing import Any
 
 import phar
 from phar.dataset.build import BuildSettings, Dataset
-from phar.dataset.manifest import NAME, Clip, write_manifest
+from phar.dataset.manifest import NAME, Clip, read_manifest, write_manifest
 from phar.dataset.problem import counted, write_problems
 from phar.dataset.sampling import before_repeating
 from phar.dataset.splits import SPLITS
@@ -68,6 +68,21 @@ def write_folder(dataset: Dataset, settings: BuildSettings, folder: Path) -> Non
     _write(folder / "labels.txt", "".join(f"{label}\n" for label in labels))
     write_problems(dataset.problems, folder / "problems.csv")
     _write(folder / "report.md", report(dataset, settings))
+
+
+def remembered(folder: Path, seed: int, shares: Mapping[str, float]) -> dict[str, str]:
+    """Return the splits of the videos in a folder's data set, if it was made by the same seed and shares.
+
+    Raises:
+        UsageError: its manifest is damaged.
+    """
+    document = _settings(folder)
+    if not (folder / NAME).is_file() or (document.get("seed"), document.get("shares")) != (
+        seed,
+        dict(shares),
+    ):
+        return {}
+    return {clip.content: clip.split for clip in read_manifest(folder)}
 
 
 def changes(before: Sequence[Clip], after: Sequence[Clip]) -> tuple[int, int, int]:

@@ -26,6 +26,7 @@ COLUMNS = {
     "origin": "String",
     "flags": "String",
     "group": "String",
+    "content": "String",
 }
 #: Name of the manifest in the folder of a data set.
 NAME = "manifest.csv"
@@ -58,6 +59,8 @@ class Clip:
     """What the checks found and did not drop, sorted."""
     group: str = ""
     """Videos of one group look alike and are in one split."""
+    content: str = ""
+    """Hash of the video's bytes."""
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS or not 0 <= self.start_s < self.end_s or not self.label:

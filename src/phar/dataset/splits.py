@@ -99,34 +99,31 @@ def _even_out(
     """Move single groups until no split is far from its share."""
     total = sum(group.weight for group in groups)
     for _ in range(len(free)):
-        held = dict.fromkeys(shares, 0.0)
-        for group, split in zip(groups, splits, strict=True):
-            held[split] += group.weight
+        held = _held(groups, splits)
         off = {name: held[name] / (share * total) for name, share in shares.items() if share and total}
         if not off:
             return
         poor, rich = min(off, key=lambda name: off[name]), max(off, key=lambda name: off[name])
         if off[poor] >= _LEAST and off[rich] <= _MOST:
             return
+        if off[poor] < _LEAST:
+            # Who is far above a small share may hold but one group; the fullest split can best give.
+            rich = max(off, key=lambda name: sum(splits[number] == name for number in free))
         before = _distance(held, shares, total)
-        best = None
-        for number in sorted(free, key=lambda each: places[each]):
-            if splits[number] != rich:
-                continue
-            moved = held.copy()
-            moved[rich] -= groups[number].weight
-            moved[poor] += groups[number].weight
-            after = _distance(moved, shares, total)
-            if after < before - 1e-9:
-                best, before = number, after
-        if best is None:
+        givers = [number for number in free if splits[number] == rich]
+        if splits.count(rich) < 2:
             return
-        splits[best] = poor
-
-
-def _distance(held: Mapping[str, float], shares: Mapping[str, float], total: float) -> float:
-    """How far weights are from their shares; small shares count as much as large ones."""
-    return sum((held[name] / total - share) ** 2 / share for name, share in shares.items() if share)
+        able = [
+            number
+            for number in givers
+            if _distance(_moved(held, rich, poor, groups[number].weight), shares, total) < before - 1e-9
+        ]
+        if not able and not held[poor]:
+            # Of very few groups each is more than its share, and still better than none.
+            able = givers
+        if not able:
+            return
+        splits[min(able, key=lambda number: _off(places[number], poor, shares))] = poor
 
 
 def _cover_labels(
@@ -136,8 +133,9 @@ def _cover_labels(
     free: Sequence[int],
     shares: Mapping[str, float],
 ) -> None:
-    """Let every label that enough groups show be in every split, moving the lightest groups that do it."""
+    """Let labels that enough groups show be in every split, as far as the shares allow."""
     wanted = [name for name, share in shares.items() if share > 0]
+    total = sum(group.weight for group in groups)
     for label in sorted({label for group in groups for label in group.labels}):
         showing = [number for number, group in enumerate(groups) if label in group.labels]
         if len(showing) < len(wanted):
@@ -151,9 +149,48 @@ def _cover_labels(
                 for number in showing
                 if number in free and counts[splits[number]] > 1 and not _alone(groups, splits, number)
             ]
-            if donors:
-                best = min(donors, key=lambda number: (groups[number].weight, places[number]))
-                splits[best] = name
+            if not donors:
+                continue
+            comer = min(donors, key=lambda number: _off(places[number], name, shares))
+            room = max(_MOST * shares[name] * total, held := _held(groups, splits)[name])
+            if held + groups[comer].weight <= room:
+                splits[comer] = name
+                continue
+            # Where there is no room one group goes as the other comes.
+            goers = [
+                number
+                for number in free
+                if splits[number] == name
+                and held + groups[comer].weight - groups[number].weight <= room
+                and not _alone(groups, splits, number)
+            ]
+            if goers:
+                giver = splits[comer]
+                goer = min(goers, key=lambda number: _off(places[number], giver, shares))
+                splits[comer], splits[goer] = name, giver
+
+
+def _held(groups: Sequence[Group], splits: Sequence[str]) -> dict[str, float]:
+    """How much each split holds."""
+    held = dict.fromkeys(SPLITS, 0.0)
+    for group, split in zip(groups, splits, strict=True):
+        held[split] += group.weight
+    return held
+
+
+def _moved(held: Mapping[str, float], giver: str, taker: str, weight: float) -> dict[str, float]:
+    return {**held, giver: held[giver] - weight, taker: held[taker] + weight}
+
+
+def _distance(held: Mapping[str, float], shares: Mapping[str, float], total: float) -> float:
+    """How far weights are from their shares; small shares count as much as large ones."""
+    return sum((held[name] / total - share) ** 2 / share for name, share in shares.items() if share)
+
+
+def _off(at: float, name: str, shares: Mapping[str, float]) -> float:
+    """How far a place is from a split's stretch: who is nearest moves first, whoever else there is."""
+    start = sum(shares[each] for each in SPLITS[: SPLITS.index(name)])
+    return max(start - at, at - start - shares[name], 0.0)
 
 
 def _alone(groups: Sequence[Group], splits: Sequence[str], number: int) -> bool:
