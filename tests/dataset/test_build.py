@@ -121,7 +121,6 @@ def test_without_an_earlier_build_a_video_more_changes_little() -> None:
         settings = {"num_samples": SAMPLES, "seed": seed}
         kept, came, _ = changes(built(videos[:-1], **settings).clips, built(videos, **settings).clips)
         shares.append(kept / (kept + came))
-    print(shares)
     assert np.mean(shares) > 0.95
     assert min(shares) > 0.85
 

@@ -218,7 +218,8 @@ def _scenes(args: argparse.Namespace) -> int:
             found.append(each)
             num_shots = len(each.index.shots())
             how = ", from the cache" if each.cached else ""
-            _say(f"{each.video}: {num_shots} shots in {each.index.duration_s:.1f} s{how}", out=True)
+            shots = "1 shot" if num_shots == 1 else f"{num_shots} shots"
+            _say(f"{each.video}: {shots} in {each.index.duration_s:.1f} s{how}", out=True)
     if not found:
         raise MediaError(failed[0] if len(failed) == 1 else f"none of {len(failed)} videos can be read")
     if args.out:
@@ -252,7 +253,7 @@ def _build(args: argparse.Namespace) -> int:
         remembered={} if args.fresh else remembered(args.out, args.seed, shares),
     )
     annotations = read_tables(args.tables)
-    before = read_manifest(args.out) if (args.out / NAME).is_file() else None
+    before = read_manifest(args.out) if (args.out / NAME).is_file() and not args.fresh else None
     videos = sorted({row.video for row in annotations})
     with _bar(videos) as progress:
         indexed = list(index_all(videos, settings.detector, args.cache, args.jobs, progress))

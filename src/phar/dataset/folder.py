@@ -82,7 +82,10 @@ def remembered(folder: Path, seed: int, shares: Mapping[str, float]) -> dict[str
         dict(shares),
     ):
         return {}
-    return {clip.content: clip.split for clip in read_manifest(folder)}
+    try:
+        return {clip.content: clip.split for clip in read_manifest(folder)}
+    except UsageError as error:
+        raise UsageError(f"{error}, --fresh without looking at the last one") from None
 
 
 def changes(before: Sequence[Clip], after: Sequence[Clip]) -> tuple[int, int, int]:
