@@ -24,7 +24,7 @@ install: $(RUNTIME)
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(PACKAGES): requirements/install.sh requirements/runtime.txt requirements/openmmlab.txt | $(BIN)/python
+$(PACKAGES): requirements/install.sh requirements/runtime.txt requirements/no-deps.txt requirements/openmmlab.txt | $(BIN)/python
 	PYTHON=$(BIN)/python sh requirements/install.sh torch packages
 	@touch $@
 

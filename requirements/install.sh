@@ -35,7 +35,7 @@ install_torch() {
 install_packages() {
     install -r "$root/requirements/runtime.txt"
 
-    install --no-deps -r "$root/requirements/openmmlab.txt"
+    install --no-deps -r "$root/requirements/no-deps.txt" -r "$root/requirements/openmmlab.txt"
     # A compiled mmcv that is already there is left alone and used. mmcv-lite comes
     # as a source archive of pure Python that needs pkg_resources to build.
     if ! "$python" -c 'import importlib.metadata as m; m.version("mmcv")' 2>/dev/null; then

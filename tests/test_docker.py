@@ -116,7 +116,7 @@ def test_a_step_has_its_files_before_it_and_the_source_comes_after_the_packages(
         if kind == "COPY":
             there.update(file.as_posix() for source in value.split()[:-1] for file in context(source))
         for step in install_steps(value) if kind == "RUN" else []:
-            lists = {"requirements/runtime.txt", "requirements/openmmlab.txt"}
+            lists = {f"requirements/{name}.txt" for name in ("runtime", "no-deps", "openmmlab")}
             needed = {"requirements/install.sh"} | (lists if step == "packages" else set())
             assert there >= needed if step == "phar" else there >= needed and there <= lists | needed
     assert "src/phar/__init__.py" in there

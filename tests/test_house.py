@@ -98,6 +98,7 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.main import main; main(['filter', '--help'])",
         "from phar.cli.main import main; main(['clips', '--help'])",
         "from phar.cli.main import main; main(['models', 'list'])",
+        "from phar.cli.main import main; main(['dataset', '--help'])",
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "import phar; phar.__version__",
     ],

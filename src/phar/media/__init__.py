@@ -2,8 +2,9 @@
 
 from phar.media.assembly import Wanted
 from phar.media.chapters import copy_with_chapters, first_frame_offset_s
+from phar.media.excerpt import write_excerpt
 from phar.media.frame import Frame
-from phar.media.reader import MediaReader, MediaTiming, WindowMedia, read_frames
+from phar.media.reader import MediaReader, MediaTiming, WindowMedia, frame_times_s, read_frames
 from phar.media.sound import Sound
 from phar.media.source import probe
 from phar.media.stills import read_stills
@@ -20,8 +21,10 @@ __all__ = [
     "at_rate",
     "copy_with_chapters",
     "first_frame_offset_s",
+    "frame_times_s",
     "probe",
     "read_frames",
     "read_stills",
+    "write_excerpt",
     "write_video",
 ]

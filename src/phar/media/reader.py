@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from phar.clock import Trace
 from phar.media.assembly import Assembly, Plan, Wanted
 from phar.media.channel import Channel
+from phar.media.demux import Demuxer
 from phar.media.frame import Converter, Frame
 from phar.media.source import Source, Warnings
-from phar.schema import UsageError, Video, Window
+from phar.schema import MediaError, UsageError, Video, Window
 
 #: Length of the windows by which `read_frames` reads; short, as all frames of one are held.
 _FRAME_BATCH_S = 0.25
@@ -225,6 +226,28 @@ class MediaReader:
     def _note(self, stage: str, start_s: float) -> None:
         if self._trace is not None:
             self._trace.add(stage, start_s, time.perf_counter())
+
+
+def frame_times_s(path: str | Path) -> NDArray[np.float64]:
+    """When each frame of a video is shown, as its packets promise; nothing is decoded.
+
+    Returns:
+        (n,) increasing seconds, the first 0.
+
+    Raises:
+        MediaError: the file cannot be opened, or holds no video packet.
+    """
+    source = Source(path, num_threads=1)
+    try:
+        demuxer = Demuxer(source, False, Warnings())
+        while demuxer.next_video() is not None:
+            pass
+        ticks = demuxer.expected(-(1 << 62), 1 << 62)
+        if not ticks:
+            raise MediaError(f"{path}: {source.why_nothing_decoded()}")
+        return (np.array(ticks, np.float64) - ticks[0]) * float(demuxer.time_base)
+    finally:
+        source.close()
 
 
 def read_frames(path: str | Path, num_threads: int | None = None) -> Iterator[Frame]:

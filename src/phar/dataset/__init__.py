@@ -1,0 +1,1 @@
+"""From annotations to clips to train on."""
