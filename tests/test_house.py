@@ -115,7 +115,7 @@ def test_light_commands_import_no_torch(call: str, report: object, tmp_path: Pat
             f"    {call}",
             "except SystemExit:",
             "    pass",
-            "heavy = {'torch', 'mmengine', 'openvino', 'librosa', 'av', 'cv2', 'pyarrow'} & set(sys.modules)",
+            "heavy = {'torch', 'mmengine', 'openvino', 'librosa', 'av', 'cv2', 'polars'} & set(sys.modules)",
             "sys.exit(f'imported {heavy}' if heavy else 0)",
         ]
     )

@@ -46,25 +46,23 @@ def write_features(
         labels.update(dict.fromkeys(label for label in found.labels if known is None or label in known))
         rows.append({**_about(source, report), **_numbers(found)})
 
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import polars
 
-    schema = pa.schema(
-        [
-            ("report", pa.string()),
-            ("video", pa.string()),
-            ("profile", pa.string()),
-            ("duration_s", pa.float64()),
-            ("num_windows", pa.int64()),
-            *((f"{name}:{label}", pa.float64()) for name in _PER_LABEL for label in labels),
-            *((f"together_s:{a}:{b}", pa.float64()) for a, b in combinations(labels, 2)),
-        ],
-        metadata={CSV_MARK: __version__, "phar_labels": json.dumps(list(labels))},
-    )
-    table = pa.Table.from_pylist(rows, schema=schema)
+    schema = {
+        "report": polars.String,
+        "video": polars.String,
+        "profile": polars.String,
+        "duration_s": polars.Float64,
+        "num_windows": polars.Int64,
+        **{f"{name}:{label}": polars.Float64 for name in _PER_LABEL for label in labels},
+        **{f"together_s:{a}:{b}": polars.Float64 for a, b in combinations(labels, 2)},
+    }
+    table = polars.DataFrame({name: [row.get(name) for row in rows] for name in schema}, schema=schema)
     with replacing(path) as temporary:
-        pq.write_table(table, temporary)
-    return table.num_rows, table.num_columns
+        table.write_parquet(
+            temporary, metadata={CSV_MARK: __version__, "phar_labels": json.dumps(list(labels))}
+        )
+    return table.height, table.width
 
 
 def _about(source: Path, report: Report) -> dict[str, Any]:
