@@ -11,12 +11,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from phar import __version__
 from phar.cli import main as phar
 from phar.cli import tags
 from phar.export import WRITERS, read_report
+from phar.media import at_rate, write_video
 from phar.schema import Report
 
 
@@ -196,3 +198,23 @@ def test_export_takes_settings_of_single_labels(written: Path, tmp_path: Path) -
 def test_export_refuses_a_label_the_report_does_not_know(written: Path, tmp_path: Path, capsys) -> None:
     assert phar.main(["export", str(written), str(tmp_path / "o.json"), "--max-gap", "nap=3"]) == 2
     assert "--max-gap: the report has no label 'nap'" in capsys.readouterr().err
+
+
+def test_export_moves_boundaries_to_changes_of_shot(written: Path, tmp_path: Path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    shots = rng.integers(0, 255, (2, 12, 16, 3), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    video, out = tmp_path / "shots.mp4", tmp_path / "out.json"
+    write_video(video, at_rate([shots[int(i >= 80)] for i in range(165)], 10), 10)
+    flags = [str(written), str(out), "--video", str(video)]
+    assert phar.main(["export", *flags, "--snap", "2"]) == 0
+    again = read_report(out)
+    assert [(s.label, s.start_s, s.end_s) for s in again.timestamps] == [
+        ("march", 0, 8),
+        ("ring", 8, 14),
+        ("none", 14, 16.5),
+    ]
+    assert [(tag.label, tag.seconds) for tag in again.tags] == [("march", 8), ("ring", 6), ("none", 2.5)]
+    assert phar.main(["export", *flags, "--snap", "0.5"]) == 0
+    assert [s.start_s for s in read_report(out).timestamps] == [0, 7, 14]
+    assert phar.main(["export", str(written), str(out), "--video", "gone.mp4", "--snap", "1"]) == 3
+    assert "--snap looks at the video gone.mp4, which does not exist" in capsys.readouterr().err

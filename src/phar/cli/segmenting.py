@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from phar import timeline
-from phar.cli.values import labelled, length, unit
-from phar.schema import NONE, Report, SegmentSpec, UsageError
+from phar.cli.values import labelled, length, seconds, unit
+from phar.schema import NONE, MediaError, Report, SegmentSpec, UsageError
 
 #: Flag, as argparse stores it, to the setting it changes: for all labels and for a single one.
 _SETTINGS = {
@@ -48,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="bridge gaps up to this long" + one % "S",
     )
+    group.add_argument(
+        "--snap", type=seconds, metavar="S", help="move boundaries to a change of shot up to S seconds away"
+    )
 
 
 def is_given(args: argparse.Namespace) -> bool:
@@ -60,6 +64,7 @@ def apply(args: argparse.Namespace, report: Report) -> Report:
 
     Raises:
         UsageError: a flag names a label the report does not know.
+        MediaError: boundaries are to follow the video's shots, and it cannot be read.
     """
     settings: dict[str, Any] = {**report.profile.get("segments", {})}
     changed = False
@@ -76,7 +81,21 @@ def apply(args: argparse.Namespace, report: Report) -> Report:
                     f"--{flag.replace('_', '-')}: the report has no label {label!r}; use {known}"
                 )
             settings[by_label] = {**settings.get(by_label, {}), label: value}
-    return timeline.resegmented(report, SegmentSpec(**settings)) if changed else report
+    if changed:
+        report = timeline.resegmented(report, SegmentSpec(**settings))
+    return _snapped(report, args.snap) if args.snap else report
+
+
+def _snapped(report: Report, reach_s: float) -> Report:
+    from phar.dataset.detectors import DetectorSettings
+    from phar.dataset.index import index_video
+
+    video = Path(report.video.path)
+    if not video.is_file():
+        raise MediaError(f"--snap looks at the video {video}, which does not exist; leave the flag out")
+    shots, _ = index_video(video, DetectorSettings())
+    found = timeline.snapped(report.timestamps, [float(cut) for cut in shots.cuts_s], reach_s)
+    return timeline.with_segments(report, found)
 
 
 def require_threshold(report: Report) -> None:

@@ -6,7 +6,7 @@ from phar.timeline.framing import Framing, follow, frame_size
 from phar.timeline.overlaps import lanes_of, overlapping, spec_of, together_s
 from phar.timeline.segments import lanes, segments, snapped, window_labels
 from phar.timeline.shorts import Short, shorts
-from phar.timeline.tags import resegmented, tags, top_tags
+from phar.timeline.tags import resegmented, tags, top_tags, with_segments
 from phar.timeline.windows import owned_spans, windows
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "top_tags",
     "window_labels",
     "windows",
+    "with_segments",
 ]

@@ -53,13 +53,14 @@ def tags(found: Iterable[Segment], cover: Sequence[Window], duration_s: float) -
 def resegmented(report: Report, spec: SegmentSpec) -> Report:
     """Return the report with segments and tags made anew from its fused scores."""
     found = segments(report.predictions, report.labels, spec)
+    settings = {**report.profile, "segments": spec.settings()}
+    return with_segments(replace(report, profile=settings), found)
+
+
+def with_segments(report: Report, found: Sequence[Segment]) -> Report:
+    """Return the report with other segments, and the tags that follow from them."""
     cover = [prediction.window for prediction in report.predictions]
-    return replace(
-        report,
-        profile={**report.profile, "segments": spec.settings()},
-        timestamps=tuple(found),
-        tags=tuple(tags(found, cover, report.video.duration_s)),
-    )
+    return replace(report, timestamps=tuple(found), tags=tuple(tags(found, cover, report.video.duration_s)))
 
 
 def top_tags(
