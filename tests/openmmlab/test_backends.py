@@ -166,3 +166,11 @@ def test_unknown_backends_and_devices() -> None:
         backends.make_net(Doubler(), torch.device("cpu"), "onnx")
     with pytest.raises(ModelError, match="openvino runs on the CPU, got device cuda"):
         backends.make_net(Doubler(), torch.device("cuda"), "openvino")
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (2, [2]), (7, [4, 2, 1]), (8, [8]), (13, [8, 4, 1])])
+def test_openvino_meets_few_sizes_of_batches(count: int, sizes: list[int]) -> None:
+    rows = np.arange(count * 3, dtype=np.float32).reshape(count, 3)
+    parts = backends.in_powers_of_two(rows)
+    assert [len(part) for part in parts] == sizes
+    np.testing.assert_array_equal(np.concatenate(parts), rows)

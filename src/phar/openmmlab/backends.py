@@ -141,7 +141,7 @@ class OpenVinoNet:
                 self.backend, self.precision = "torch", "f32"
                 return self._torch(batch)
         compiled, any_batch = self._compiled[key]
-        parts = [batch] if any_batch else [batch[i : i + 1] for i in range(len(batch))]
+        parts = in_powers_of_two(batch) if any_batch else [batch[i : i + 1] for i in range(len(batch))]
         results = [list(compiled(np.ascontiguousarray(part)).values()) for part in parts]
         joined = results[0] if len(results) == 1 else [np.concatenate(r) for r in zip(*results, strict=True)]
         return [torch.from_numpy(np.array(output, np.float32)) for output in joined]
@@ -216,6 +216,20 @@ class OpenVinoNet:
                 raise ModelError(f"its output has shape {other.shape}, not {wanted.shape}")
             if np.abs(wanted - other).max() > _TRUSTED_DIFFERENCE * max(np.abs(wanted).max(), 1e-6):
                 raise ModelError("its output differs from torch's")
+
+
+def in_powers_of_two(batch: NDArray[Any]) -> list[NDArray[Any]]:
+    """Cut a batch into parts of 2^k rows, the largest first.
+
+    OpenVINO keeps working memory, and often another copy of the weights, for every batch size it has met:
+    with a handful of sizes that has an end.
+    """
+    parts, start = [], 0
+    while start < len(batch):
+        size = 1 << (len(batch) - start).bit_length() - 1
+        parts.append(batch[start : start + size])
+        start += size
+    return parts
 
 
 def make_net(net: nn.Module | NetSource, device: torch.device, backend: str = "auto") -> Net:
