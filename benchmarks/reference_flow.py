@@ -107,6 +107,7 @@ class ReferenceFlow:
             sample = {
                 "audios": features,
                 "total_frames": len(features),
+                "length": len(features),
                 "label": -1,
                 "start_index": 0,
                 "modality": "Audio",
