@@ -2,6 +2,7 @@
 # make demo       phar-demo and phar-tags on the sample video
 # make test       lint, then every test; as root on Debian it installs Chromium first
 # make lint       ruff, mypy and hadolint
+# make bench      the full-size nets against the flow of OpenMMLab's demos (an hour)
 # make bundle     render the world and train the bundled models (hours)
 # make clean      remove what the other targets made
 
@@ -17,7 +18,7 @@ PACKAGES := $(VENV)/.packages
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop
 
-.PHONY: install demo test lint bundle clean
+.PHONY: install demo test lint bench bundle clean
 
 install: $(RUNTIME)
 
@@ -50,6 +51,9 @@ lint: $(DEVELOP)
 test: lint
 	@sh requirements/browser.sh
 	$(BIN)/pytest
+
+bench: $(RUNTIME)
+	$(BIN)/python benchmarks/speed.py
 
 bundle: $(RUNTIME)
 	for model in $(MODELS); do $(BIN)/phar train $$model --resume --export || exit 1; done
