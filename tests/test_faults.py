@@ -18,7 +18,7 @@ import pytest
 
 from phar.cli import demo
 from phar.export import WRITERS, to_document
-from phar.export.overlay import rows
+from phar.export.panel import rows
 from phar.pipeline import analyze
 from phar.profile import load_labels, load_profile, with_overrides
 from phar.schema import ProfileError

@@ -121,3 +121,9 @@ def test_light_commands_import_no_torch(call: str, report: object, tmp_path: Pat
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Test folders are no packages, so pytest imports their files by bare name."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
