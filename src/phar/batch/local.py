@@ -92,7 +92,11 @@ class _Worker:
 
     def is_alive(self) -> bool:
         """Tell whether the process can take a task."""
-        return self._process.is_alive()
+        try:
+            # One that was killed counts as alive until the last of its threads has ended.
+            return self._process.is_alive() and self._memory.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
 
     def begin(self, task: Any) -> None:
         """Hand a task over."""
