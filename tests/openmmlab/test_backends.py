@@ -174,3 +174,10 @@ def test_openvino_meets_few_sizes_of_batches(count: int, sizes: list[int]) -> No
     parts = backends.in_powers_of_two(rows)
     assert [len(part) for part in parts] == sizes
     np.testing.assert_array_equal(np.concatenate(parts), rows)
+
+
+def test_large_inputs_go_in_small_batches() -> None:
+    crops, clips = np.zeros((37, 4), np.uint8), np.zeros((3, 1 << 22), np.uint8)
+    assert [len(part) for part in backends.in_powers_of_two(crops)] == [16, 16, 4, 1]
+    assert [len(part) for part in backends.in_powers_of_two(clips)] == [1, 1, 1]
+    assert [len(part) for part in backends.in_powers_of_two(clips[:, : 1 << 21])] == [2, 1]

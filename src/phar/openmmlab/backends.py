@@ -7,6 +7,8 @@ not built at all.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
 import os
 import sys
@@ -41,6 +43,11 @@ _UNQUANTIZED = (
     "a net has no int8 copy for inputs of this size; `phar models quantize PROFILE` makes it,"
     " or leave --preset int8 out"
 )
+
+#: Largest batch that OpenVINO is given, in rows and in numbers. Beyond these memory grows and speed does not:
+#: one clip alone keeps the cores busy, and 16 of them take a gigabyte.
+_MOST_ROWS = 16
+_MOST_NUMBERS = 1 << 22
 
 #: Largest difference of outputs in float32, relative to their largest value, of a conversion to be trusted.
 _TRUSTED_DIFFERENCE = 0.01
@@ -182,14 +189,14 @@ class OpenVinoNet:
         import openvino
 
         core = openvino.Core()
-        # A trace may freeze the batch size it saw; another size, checked, tells.
-        example = np.resize(batch, (2, *batch.shape[1:]))
-        for any_batch in (True, False):
+        # A trace may freeze the batch size it saw; another size, checked, tells. One row is tried first, for
+        # tracing keeps what every layer gives.
+        for traced, checked, any_batch in ((1, 2, True), (2, 1, True), (1, 1, False)):
             try:
-                model = self._convert(example if any_batch else example[:1], any_batch)
+                model = self._convert(np.resize(batch, (traced, *batch.shape[1:])), any_batch)
                 options = {**openvino_options(), "INFERENCE_PRECISION_HINT": "f32"}
                 exact = core.compile_model(model, "CPU", options)
-                self.check(exact, example[:1])
+                self.check(exact, np.resize(batch, (checked, *batch.shape[1:])))
                 return model, exact, any_batch
             except Exception:
                 if not any_batch:
@@ -198,11 +205,18 @@ class OpenVinoNet:
 
     def _convert(self, example: NDArray[Any], any_batch: bool) -> Any:
         import openvino
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")
             tensor = torch.from_numpy(np.ascontiguousarray(example))
-            model = openvino.convert_model(self._torch.module, example_input=(tensor,))
+            # Tracing once more to compare would take as long again; the outcome is checked anyway.
+            decoder = TorchScriptPythonDecoder(
+                self._torch.module, example_input=(tensor,), trace_kwargs={"check_trace": False}
+            )
+            model = openvino.convert_model(decoder, example_input=(tensor,))
+        del decoder
+        give_back_memory()
         model.reshape([-1 if any_batch else 1, *example.shape[1:]])
         return model
 
@@ -219,17 +233,25 @@ class OpenVinoNet:
 
 
 def in_powers_of_two(batch: NDArray[Any]) -> list[NDArray[Any]]:
-    """Cut a batch into parts of 2^k rows, the largest first.
+    """Cut a batch into parts of 2^k rows, the largest first, none beyond `_MOST_ROWS` or `_MOST_NUMBERS`.
 
     OpenVINO keeps working memory, and often another copy of the weights, for every batch size it has met:
     with a handful of sizes that has an end.
     """
+    most = max(1, min(_MOST_ROWS, _MOST_NUMBERS // max(1, batch[0].size))) if len(batch) else 1
     parts, start = [], 0
     while start < len(batch):
-        size = 1 << (len(batch) - start).bit_length() - 1
+        size = 1 << min(len(batch) - start, most).bit_length() - 1
         parts.append(batch[start : start + size])
         start += size
     return parts
+
+
+def give_back_memory() -> None:
+    """Let the C library return freed memory, of which tracing leaves gigabytes, to the system."""
+    # Only glibc has it; what others keep is theirs to decide.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def make_net(net: nn.Module | NetSource, device: torch.device, backend: str = "auto") -> Net:
