@@ -29,6 +29,23 @@ class PersonFinder:
         self.pose = pose
         self._clock = clock
 
+    @classmethod
+    def load(cls, spec: PersonSpec, clock: Stopwatch, *, device: str, backend: str) -> PersonFinder:
+        """Load a profile's detector and pose net. Raises ModelError."""
+        detector, pose = spec.detector, spec.pose
+        return cls(
+            spec,
+            Detector.load(
+                detector.config,
+                detector.checkpoint,
+                score_thr=spec.det_score_thr,
+                device=device,
+                backend=backend,
+            ),
+            PoseEstimator.load(pose.config, pose.checkpoint, device=device, backend=backend),
+            clock,
+        )
+
     def find(self, frames: Sequence[Frame]) -> list[tuple[FloatArray, FloatArray]]:
         """Return ((n, 5) boxes, (n, 17, 3) keypoints) per frame, in upright source pixels.
 
@@ -38,7 +55,7 @@ class PersonFinder:
         """
         with self._clock.stage("convert"):
             pictures = [frame.to_rgb(*self._size(frame)) for frame in frames]
-        found = self._find(pictures)
+        found = self.find_in(pictures)
         for frame, picture, (boxes, keypoints) in zip(frames, pictures, found, strict=True):
             height_px, width_px = picture.shape[:2]
             scale = np.array([frame.width_px / width_px, frame.height_px / height_px], np.float32)
@@ -51,7 +68,8 @@ class PersonFinder:
         factor = min(1.0, (self.spec.short_side_px or short_px) / short_px)
         return max(1, round(frame.width_px * factor)), max(1, round(frame.height_px * factor))
 
-    def _find(self, frames: Sequence[Picture]) -> list[tuple[FloatArray, FloatArray]]:
+    def find_in(self, frames: Sequence[Picture]) -> list[tuple[FloatArray, FloatArray]]:
+        """Return the same for pictures (H, W, 3) of one size, in their pixels."""
         detections: dict[int, FloatArray] = {}
         for at in _batches(detection_frames(len(frames), self.spec.detector_stride)):
             with self._clock.stage("detector"):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from phar.clock import Stopwatch
-from phar.openmmlab import Detector, PoseEstimator, Recognizer
+from phar.openmmlab import Recognizer
 from phar.profile import Profile, StreamSpec, require_checkpoints
 from phar.schema import ProfileError
 from phar.streams.audio import AudioStream
@@ -52,17 +52,7 @@ def _skeleton(spec: StreamSpec, loading: _Loading) -> SkeletonStream:
         raise ProfileError(
             f"profile {loading.profile.name}: the skeleton stream needs `persons`; add it or drop the stream"
         )
-    finder = PersonFinder(
-        persons,
-        Detector.load(
-            persons.detector.config,
-            persons.detector.checkpoint,
-            score_thr=persons.det_score_thr,
-            **loading.runtime,
-        ),
-        PoseEstimator.load(persons.pose.config, persons.pose.checkpoint, **loading.runtime),
-        loading.clock,
-    )
+    finder = PersonFinder.load(persons, loading.clock, **loading.runtime)
     return SkeletonStream(spec, loading.rgb_labels, loading.recognizer(spec), finder, loading.clock)
 
 

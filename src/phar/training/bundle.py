@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from phar.openmmlab.training import FeatureSamples, compute_features, export_weights, train
-from phar.profile import RESOURCES
+from phar.profile import RESOURCES, load_profile
 from phar.schema import UsageError
-from phar.synth import load_world
+from phar.synth import World, load_world
 from phar.training.metafile import record_checkpoint
-from phar.training.samples import SAMPLES
+from phar.training.observed import ObservedSamples, find_joints
+from phar.training.samples import SAMPLES, PoseSamples
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def train_model(
                 (features("val", _NUM_VAL), _NUM_VAL, False),
             )
         )
+    elif "observed_clips" in plan:
+        train_set, val_set = _observed(plan, rendered, seed, num_looks, Path(out), num_workers)
     else:
         train_set, val_set = build(rendered, "train", seed, num_looks), build(rendered, "val", seed, _NUM_VAL)
     metrics = train(
@@ -126,6 +130,20 @@ def train_model(
     with (Path(out) / "runs.jsonl").open("a") as log:
         log.write(json.dumps(result) + "\n")
     return result
+
+
+def _observed(
+    plan: Mapping[str, Any], world: World, seed: int, size: int, out: Path, num_workers: int
+) -> tuple[ObservedSamples, ObservedSamples]:
+    """Joints that the demo profile's person nets find in rendered clips, for training and validation."""
+    persons = load_profile("demo").persons
+    assert persons is not None
+    folders = []
+    for split, count in (("train", int(plan["observed_clips"])), ("val", _NUM_VAL)):
+        folders.append(out / "joints" / split)
+        find_joints(PoseSamples(world, split, seed, count), persons, folders[-1], num_workers=num_workers)
+    others = PoseSamples(world, "train", seed, size)
+    return ObservedSamples(folders[0], size, seed, others), ObservedSamples(folders[1], _NUM_VAL, seed, None)
 
 
 def export(name: str, trained: str | Path, out: str | Path | None = None) -> Path:

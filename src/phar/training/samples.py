@@ -130,7 +130,7 @@ class FrameSamples(WorldSamples):
         """The record compressed, at times, and cropped."""
         if rng.uniform() < 0.4:
             quality = int(rng.integers(25, 90))
-            record = replace(record, frames=np.stack([_compressed(f, quality) for f in record.frames]))
+            record = replace(record, frames=np.stack([compressed(f, quality) for f in record.frames]))
         frames, _ = _part(_tinted(record.frames, rng), rng)
         return replace(record, frames=frames)
 
@@ -157,7 +157,7 @@ class SceneSamples(WorldSamples):
         left, top, width, height = 0.0, 0.0, 1.0, 1.0
         if self._augment:
             if rng.uniform() < 0.7:
-                frame = _compressed(frame, int(rng.integers(30, 90)))
+                frame = compressed(frame, int(rng.integers(30, 90)))
             frame = _tinted(frame, rng)
             frame, (left, top, width, height) = _part(frame, rng)
         sides = np.array([clip.width_px, clip.height_px], np.float32)
@@ -193,14 +193,20 @@ class PoseSamples(WorldSamples):
         super().__init__(world, split, seed, size)
         self.labels = world.skeleton_labels
 
-    def __getitem__(self, index: int) -> PoseRecord:
-        window, rng = self.window(index), self.rng(index)
+    def instants(self, index: int) -> tuple[list[float], Clip, str]:
+        """The times of one position's frames, the clip they are in and its action."""
+        window = self.window(index)
+        rng = np.random.default_rng([self._first_seed, index, 3])
         times = _steady_times(window, self.num_frames, self.step_s, rng)
-        clip = window.clip
+        return times, window.clip, window.label
+
+    def __getitem__(self, index: int) -> PoseRecord:
+        rng = self.rng(index)
+        times, clip, label = self.instants(index)
         points = clip.keypoints(times).transpose(1, 0, 2, 3)
         scores = np.isfinite(points).all(-1).astype(np.float32)
         pose = _badly_seen(np.nan_to_num(points, nan=0.0), scores, clip.width_px, clip.height_px, rng)
-        return PoseRecord(pose, self.world.skeleton_labels.index(window.label))
+        return PoseRecord(pose, self.world.skeleton_labels.index(label))
 
 
 class SoundSamples(WorldSamples):
@@ -243,7 +249,7 @@ class PictureSamples(WorldSamples):
         time_s = float(rng.uniform(0, clip.duration_s))
         frame = clip.frame(time_s)
         if not self._augment or rng.uniform() < 0.7:
-            frame = _compressed(frame, int(rng.integers(30, 90)))
+            frame = compressed(frame, int(rng.integers(30, 90)))
         return frame, clip.truth(time_s), rng
 
 
@@ -320,7 +326,8 @@ def _shown(times: NDArray[np.float64], clip: Clip) -> list[float]:
     return [float(t) for t in np.clip(np.floor(times * fps), 0, clip.num_frames - 1) / fps]
 
 
-def _compressed(frame: Pixels, quality: int) -> Pixels:
+def compressed(frame: Pixels, quality: int) -> Pixels:
+    """A picture (H, W, 3) as JPEG leaves it. quality: 1 to 100."""
     # Colours are coded as if BGR were RGB, which spares turning them round twice and loses as much.
     _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded: Pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
