@@ -70,10 +70,10 @@ val_pipeline = [
 test_pipeline = val_pipeline
 
 training = dict(
-    iterations=600,
+    iterations=2400,
     batch_size=32,
     optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.01),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0., bypass_duplicate=True),
-    warmup=60,
+    warmup=100,
     ema_momentum=0.004,
     clip_norm=35.0)

@@ -45,9 +45,10 @@ test_pipeline = [
 ]
 
 training = dict(
-    iterations=2000,
+    iterations=900,
+    observed_clips=1800,
     batch_size=16,
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),
     warmup=100,
     ema_momentum=0.01,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from phar.schema import UsageError
 
-NAMES = ("person", "pose", "stem", "rgb", "skeleton", "audio")
+NAMES = ("person", "pose", "stem", "rgb", "motion", "skeleton", "audio")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
