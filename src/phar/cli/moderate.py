@@ -1,6 +1,6 @@
 """Safe, review or block, by a policy.
 
-`run` judges a video, a folder or a report.
+`run` judges a video, a folder or a report, `calibrate` chooses a policy's thresholds from data.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-#: Action to its module in this folder and its line of help; each is imported when its action is parsed.
-ACTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
+#: Task to its module in this folder and its line of help; each is imported when any is parsed.
+TASKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "run": ("phar.cli.moderate_run", "judge a video, an address, a report or a folder of videos"),
+        "calibrate": ("phar.cli.moderate_calibrate", "choose thresholds that keep a promise"),
     }
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of every action."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, (module, summary) in ACTIONS.items():
+    """Declare the arguments of every task."""
+    actions = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+    for name, (module, summary) in TASKS.items():
         command = importlib.import_module(module)
         action = actions.add_parser(
             name,
@@ -35,6 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the action says."""
-    code: int = importlib.import_module(ACTIONS[args.action][0]).run(args)
+    """Do the task."""
+    code: int = importlib.import_module(TASKS[args.task][0]).run(args)
     return code
