@@ -1,6 +1,7 @@
 """Safe, review or block, by a policy.
 
-`run` judges a video, a folder or a report, `calibrate` chooses a policy's thresholds from data.
+`run` judges a video, a folder or a report, `live` watches sources as they come, `calibrate` chooses a
+policy's thresholds from data.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import MappingProxyType
 TASKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "run": ("phar.cli.moderate_run", "judge a video, an address, a report or a folder of videos"),
+        "live": ("phar.cli.moderate_live", "watch live sources and tell what happens"),
         "calibrate": ("phar.cli.moderate_calibrate", "choose thresholds that keep a promise"),
     }
 )
