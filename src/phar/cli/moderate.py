@@ -16,6 +16,7 @@ TASKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "run": ("phar.cli.moderate_run", "judge a video, an address, a report or a folder of videos"),
         "live": ("phar.cli.moderate_live", "watch live sources and tell what happens"),
+        "mine": ("phar.cli.moderate_mine", "pick windows that are worth a person's look"),
         "calibrate": ("phar.cli.moderate_calibrate", "choose thresholds that keep a promise"),
     }
 )
