@@ -1,7 +1,7 @@
 """Safe, review or block, by a policy.
 
 `run` judges a video, a folder or a report, `live` watches sources as they come, `calibrate` chooses a
-policy's thresholds from data.
+policy's thresholds from data, `mine` picks what people should look at, `noncontent` looks at empty pictures.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ TASKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "live": ("phar.cli.moderate_live", "watch live sources and tell what happens"),
         "mine": ("phar.cli.moderate_mine", "pick windows that are worth a person's look"),
         "calibrate": ("phar.cli.moderate_calibrate", "choose thresholds that keep a promise"),
+        "noncontent": ("phar.cli.moderate_noncontent", "check that black screens and the like bother nobody"),
     }
 )
 
