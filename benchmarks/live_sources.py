@@ -1,8 +1,8 @@
 """How far verdicts on live sources are behind, and what a sampled source costs.
 
-An encoder (ffmpeg, in real time) pushes the sample video to RTMP listeners, watched whole: the delay of a window
-is when its verdict is told, less when its last picture was due. Then one server is called again and again for
-one window: processor seconds of phar and ffmpeg per call say how many sources a core can sample.
+An encoder (ffmpeg, in real time) pushes the sample video to RTMP listeners, watched whole: the delay of a
+window is when its verdict is told, less when its last picture was due. Then one server is called again and
+again for one window: processor seconds of phar and ffmpeg per call say how many sources a core can sample.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "five_scenes.mp4"
 
 
 def main() -> None:
+    """Measure both and print a line each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--untrained", action="store_true", help="leave the nets of the profile untrained")
@@ -48,7 +49,7 @@ def main() -> None:
 
 def whole(analyzer: Analyzer, policy: str, count: int) -> None:
     """Print delays of sources that are watched whole."""
-    ports = [free_port() for _ in range(count)]
+    ports = [_free_port() for _ in range(count)]
     sources = [
         LiveSource(str(i), f"rtmp://127.0.0.1:{port}/live/key", 0, True) for i, port in enumerate(ports)
     ]
@@ -91,7 +92,7 @@ def sampled(analyzer: Analyzer, policy: str, calls: int, every_s: float) -> None
     """Print what one call of a sampled source costs."""
     piece = encoded(20)
     server = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=serve, args=(server, piece), daemon=True).start()
+    threading.Thread(target=_serve, args=(server, piece), daemon=True).start()
     source = LiveSource("relay", f"tcp://127.0.0.1:{server.getsockname()[1]}", 0.001)
     done = threading.Event()
     told: list[Event] = []
@@ -110,7 +111,8 @@ def sampled(analyzer: Analyzer, policy: str, calls: int, every_s: float) -> None
     thread.join()
     cost_s = (cpu_s() - before) / calls
     print(
-        f"sampled: {cost_s:.2f} processor seconds a call; {every_s / cost_s:.0f} sources a core, every {every_s:g} s"
+        f"sampled: {cost_s:.2f} processor seconds a call;"
+        f" {every_s / cost_s:.0f} sources a core, every {every_s:g} s"
     )
 
 
@@ -133,13 +135,13 @@ def encoded(seconds: int) -> bytes:
     return subprocess.run([*command, "-f", "mpegts", "pipe:1"], capture_output=True, check=True).stdout
 
 
-def serve(server: socket.socket, piece: bytes) -> None:
+def _serve(server: socket.socket, piece: bytes) -> None:
     while True:
         connection, _ = server.accept()
-        threading.Thread(target=send, args=(connection, piece), daemon=True).start()
+        threading.Thread(target=_send, args=(connection, piece), daemon=True).start()
 
 
-def send(connection: socket.socket, piece: bytes) -> None:
+def _send(connection: socket.socket, piece: bytes) -> None:
     with connection:
         try:
             connection.sendall(piece)
@@ -155,7 +157,7 @@ def cpu_s() -> float:
     )
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
