@@ -282,6 +282,16 @@ def test_sampled_sources_are_called_for_one_window_each_time(
     assert {round(each["end_s"] - each["start_s"], 3) for each in windows} == {2.0}
 
 
+def test_samples_that_come_too_late_are_told(analyzer: Analyzer, policy: Policy, server: Server) -> None:
+    address = f"tcp://127.0.0.1:{server.port}"
+    sources = [LiveSource(name, address, every_s=0.01) for name in ("one", "two")]
+    with Watch(analyzer, policy, sources, max_calls=1) as watch:
+        (late, *_) = watch.wait_for("source", state="late")
+        watch.wait_for("window", source="one")
+        watch.wait_for("window", source="two")
+    assert late["waited_s"] >= 0
+
+
 def test_a_listener_is_sampled_without_hanging_up(
     analyzer: Analyzer, policy: Policy, pieces: dict[str, Path]
 ) -> None:
@@ -391,6 +401,40 @@ def test_pictures_that_wait_too_long_give_way_to_newer_ones() -> None:
     # Notes come between the items they were put between.
     assert [(each.source, each.item) for each in inbox.take(2, 0)] == [("a", 8), ("a", None), ("b", 9)]
     assert not inbox.is_empty
+
+
+def test_turns_go_round() -> None:
+    """Whoever comes back waits behind those who wait already."""
+    from phar.moderation.live.turns import Turns
+
+    turns, order = Turns(1), []
+
+    def work(name: str) -> None:
+        with turns.taken(lambda: False):
+            order.append(name)
+
+    others = [threading.Thread(target=work, args=(name,)) for name in "bc"]
+    with turns.taken(lambda: False):
+        for number, thread in enumerate(others, 1):
+            thread.start()
+            while len(turns._waiting) < number:
+                time.sleep(0.01)
+    work("a")
+    for thread in others:
+        thread.join()
+    assert order == ["b", "c", "a"]
+
+
+def test_who_waits_for_a_turn_may_leave() -> None:
+    from phar.moderation.live.turns import Turns
+
+    turns = Turns(1)
+    with turns.taken(lambda: False) as held:
+        assert held
+        with turns.taken(lambda: True) as mine:
+            assert not mine
+    with turns.taken(lambda: False) as again:
+        assert again
 
 
 def test_windows_of_several_sources_are_scored_together_as_alone(

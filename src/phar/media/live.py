@@ -140,7 +140,10 @@ class FileTail:
     def read(self, size: int) -> bytes:
         """See `Feed.read`."""
         while not self._closed.is_set():
-            data = self._file.read(size)
+            try:
+                data = self._file.read(size)
+            except (OSError, ValueError):
+                return b""
             if data:
                 self.last_read_at = time.monotonic()
                 self.first_read_at = self.first_read_at or time.time()
@@ -152,8 +155,9 @@ class FileTail:
         return b""
 
     def close(self) -> None:
-        """Let a waiting `read` go; the file is closed with it."""
+        """Close the file and let a waiting `read` go."""
         self._closed.set()
+        self._file.close()
 
     def why(self) -> str:
         """Why there is no more."""

@@ -13,6 +13,7 @@ from phar.moderation.judging import WindowVerdict, judge_window
 from phar.moderation.live.events import Events, stamp
 from phar.moderation.live.inbox import Inbox, Waiting
 from phar.moderation.live.sources import LiveSource
+from phar.moderation.live.turns import Turns
 from phar.moderation.live.watcher import Received, Watcher, Watching
 from phar.moderation.policy import Policy
 from phar.moderation.spans import Change, Tracker
@@ -80,12 +81,19 @@ class Session:
             audio_hz=analyzer.streams.audio_hz,
             wanted=analyzer.wanted,
             inbox=self._inbox,
-            calls=threading.Semaphore(self._options.max_calls),
+            calls=Turns(self._options.max_calls),
             stall_s=self._options.stall_s,
             idle_s=self._options.idle_s,
         )
         self._watchers = [
-            Watcher(source, watching, self._teller(source.name), self._stop) for source in sources
+            Watcher(
+                source,
+                watching,
+                self._teller(source.name),
+                self._stop,
+                first_call_s=number * source.every_s / len(sources),
+            )
+            for number, source in enumerate(sources)
         ]
 
     def run(self) -> None:

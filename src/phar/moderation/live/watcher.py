@@ -16,6 +16,7 @@ from phar.media import MediaReader, WindowMedia
 from phar.media.live import Feed, FfmpegFeed, FileTail, open_live
 from phar.moderation.live.inbox import Inbox
 from phar.moderation.live.sources import LiveSource
+from phar.moderation.live.turns import Turns
 from phar.schema import MediaError, PharError, Window
 
 #: Pictures that one window of one source may hold; larger ones are kept smaller.
@@ -50,7 +51,7 @@ class Watching:
     wanted: Callable[[NDArray[np.float64]], set[int]]
     """Frame times of a window to the frames that are needed."""
     inbox: Inbox[Received]
-    calls: threading.Semaphore
+    calls: Turns
     """Bounds how many sources are called at once that are hung up on again."""
     stall_s: float = 10.0
     """Silence after which a source counts as gone."""
@@ -61,12 +62,21 @@ class Watching:
 class Watcher(threading.Thread):
     """One source's thread."""
 
-    def __init__(self, source: LiveSource, watching: Watching, tell: Tell, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        source: LiveSource,
+        watching: Watching,
+        tell: Tell,
+        stop: threading.Event,
+        first_call_s: float = 0.0,
+    ) -> None:
+        """first_call_s: when a sampled source is called for the first time, so that not all are at once."""
         super().__init__(name=f"phar-live-{source.name}", daemon=True)
         self.source = source
         self._watching = watching
         self._tell = tell
         self._stopping = stop
+        self._first_call_s = first_call_s
         self._feed: Feed | None = None
         self._begun_at: float | None = None
         self._origin_at = 0.0
@@ -77,12 +87,16 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Watch until told to stop, or until a file is complete."""
+        if self.source.hangs_up:
+            self._stopping.wait(self._first_call_s)
         while not self._stopping.is_set():
             called_s = time.monotonic()
             try:
                 if self.source.hangs_up:
-                    with self._watching.calls:
-                        self._watch()
+                    with self._watching.calls.taken(self._stopping.is_set) as mine:
+                        self._tell_if_late(time.monotonic() - called_s)
+                        if mine:
+                            self._watch()
                 else:
                     self._watch()
                 reason = ""
@@ -195,6 +209,11 @@ class Watcher(threading.Thread):
             self._watching.inbox.put_after(self.source.name, item, self._stopping.is_set)
         else:
             self._watching.inbox.put(self.source.name, item)
+
+    def _tell_if_late(self, waited_s: float) -> None:
+        """Say so if a sample is taken later than the next one should be."""
+        if waited_s > self.source.every_s and not self._stopping.is_set():
+            self._tell("late", {"waited_s": round(waited_s, 1)})
 
     def _lost(self, reason: str) -> None:
         """Say that the source is gone, and wait before it is called again."""
