@@ -100,6 +100,8 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.main import main; main(['models', 'list'])",
         "from phar.cli.main import main; main(['dataset', '--help'])",
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
+        "from phar.cli.main import main; main(['moderate', '--help'])",
+        "from phar.cli.main import main; main(['moderate', 'run', REPORT, OUT, '--policy', POLICY])",
         "import phar; phar.__version__",
     ],
 )
@@ -107,10 +109,14 @@ def test_light_commands_import_no_torch(call: str, report: object, tmp_path: Pat
     from phar.export import WRITERS
 
     WRITERS["json"].write(report, tmp_path / "report.json")
+    (tmp_path / "policy.yaml").write_text(
+        "{policy: p, version: 1, categories: {c: {labels: [ring], actions: {review: 0.5}}}}"
+    )
     code = "\n".join(
         [
             "import sys",
             f"REPORT, OUT = {str(tmp_path / 'report.json')!r}, {str(tmp_path / 'out.json')!r}",
+            f"POLICY = {str(tmp_path / 'policy.yaml')!r}",
             "try:",
             f"    {call}",
             "except SystemExit:",

@@ -90,7 +90,7 @@ class Analyzer:
             window_s=self.profile.window_s,
             stride_s=self.profile.stride_s,
             wanted=lambda _, __, window, times_s: self._wanted(window, times_s, looked_at),
-            needed=looked_at and looked_at.touch,
+            needed=None if looked_at is None else looked_at.touch,
             audio_hz=self.streams.audio_hz,
             num_threads=num_threads,
             trace=clock.trace,
@@ -122,6 +122,20 @@ class Analyzer:
             warnings=tuple(warnings),
         )
 
+    def predict(self, media: list[WindowMedia]) -> list[Prediction]:
+        """Score windows that somebody else reads, such as those of several live sources.
+
+        Their frames must be those that `wanted` names, their sound at the rate of `streams.audio_hz`.
+        """
+        try:
+            return [prediction for prediction, _ in self._score(media, None)]
+        finally:
+            self._clock.restart()
+
+    def wanted(self, frame_times_s: NDArray[np.float64]) -> set[int]:
+        """Return the indices of the frames of a window that the streams may need."""
+        return set().union(*(stream.wanted(frame_times_s) for stream in self.streams.in_order))
+
     def _skimmer(self) -> Skimmer:
         if self._loaded_skimmer is None:
             with self._clock.stage("load"):
@@ -133,7 +147,7 @@ class Analyzer:
     ) -> set[int]:
         if looked_at is not None and not looked_at.touch(window.start_s, window.end_s):
             return set()
-        return set().union(*(stream.wanted(frame_times_s) for stream in self.streams.in_order))
+        return self.wanted(frame_times_s)
 
     def _chunks(self, reader: MediaReader) -> Iterator[list[WindowMedia]]:
         """Gather windows as they are decoded; the time spent waiting for them is counted apart."""
@@ -162,9 +176,9 @@ class Analyzer:
             if looked_at is None or looked_at.touch(each.window.start_s, each.window.end_s)
         ]
         answers = self._ask(seen) if seen else {}
-        position = {each.window.index: i for i, each in enumerate(seen)}
+        position = {id(each): i for i, each in enumerate(seen)}
         for each in media:
-            i = position.get(each.window.index)
+            i = position.get(id(each))
             given = {
                 stream.name: Answer(StreamScore(stream.name, each.window, silent=SKIMMED_OVER))
                 if i is None

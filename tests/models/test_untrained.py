@@ -65,7 +65,7 @@ def test_files_of_others_stay(tmp_path: Path, capsys) -> None:
 
 def test_an_unknown_profile_is_refused(tmp_path: Path, capsys) -> None:
     assert phar.main(["models", "random", "phar99", "--out", str(tmp_path)]) == 2
-    assert "profile 'phar99' is not bundled; use one of demo, phar17" in capsys.readouterr().err
+    assert "profile 'phar99' is not bundled; use one of demo, moderation, phar17" in capsys.readouterr().err
 
 
 def recognizer(backend: str) -> Recognizer:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "find": ("phar.cli.find", "ask a catalogue: which videos have which labels"),
         "filter": ("phar.cli.filter", "cut, hide or mute what has certain labels"),
         "clips": ("phar.cli.clips", "the best shorts of a label, each a file of its own"),
+        "moderate": ("phar.cli.moderate", "safe, review or block, by a policy; live sources; thresholds"),
         "dataset": ("phar.cli.dataset", "annotations to clips to train on"),
         "train": ("phar.cli.train", "train models on the rendered world"),
         "eval": ("phar.cli.eval", "measure a profile on held-out videos"),

@@ -3,6 +3,7 @@
 from phar.media.assembly import Wanted
 from phar.media.chapters import copy_with_chapters, first_frame_offset_s
 from phar.media.excerpt import write_excerpt
+from phar.media.fetch import Fetched, fetched
 from phar.media.frame import Frame
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, frame_times_s, read_frames
 from phar.media.sound import Sound
@@ -11,6 +12,7 @@ from phar.media.stills import read_stills
 from phar.media.writer import TimedPicture, at_rate, write_video
 
 __all__ = [
+    "Fetched",
     "Frame",
     "MediaReader",
     "MediaTiming",
@@ -20,6 +22,7 @@ __all__ = [
     "WindowMedia",
     "at_rate",
     "copy_with_chapters",
+    "fetched",
     "first_frame_offset_s",
     "frame_times_s",
     "probe",

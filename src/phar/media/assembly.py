@@ -29,8 +29,10 @@ _EDGE_S = 1e-6
 #: Packets that may fail in a row before the first picture.
 _MAX_FAILED_PACKETS = 3000
 
-#: How far the video may be read past a window while its sound has not come.
+#: How far the video may be read past a window while its sound has not come; of a live source, whose sound
+#: may have gone for good while somebody waits for the pictures.
 _AUDIO_LAG_S = 10.0
+_AUDIO_LAG_LIVE_S = 0.3
 
 #: Frames out of order in a row after which timestamps are given up for counting.
 _MAX_STEPS_BACK = 3
@@ -46,6 +48,7 @@ class Plan:
     audio_hz: int | None
     window_bytes: int
     needed: Callable[[float, float], bool] | None = None
+    live: bool = False
 
 
 @dataclass
@@ -81,7 +84,8 @@ class Assembly:
         self._warnings = warnings
         self._stopped = stopped
         self._fps = source.fps
-        self._demuxer = Demuxer(source, True, warnings)
+        self._demuxer = Demuxer(source, True, warnings, plan.live)
+        self._audio_lag_s = _AUDIO_LAG_LIVE_S if plan.live else _AUDIO_LAG_S
         self._audio_hz = plan.audio_hz
         self._track = None
         if source.audio is not None:
@@ -358,7 +362,7 @@ class Assembly:
                 track.decode(None)
                 track.flush()
                 break
-            elif self._demuxer.video_read_s > end_s + _AUDIO_LAG_S or not self._demuxer.can_read_ahead():
+            elif self._demuxer.video_read_s > end_s + self._audio_lag_s or not self._demuxer.can_read_ahead():
                 track.flush()
                 break
             else:

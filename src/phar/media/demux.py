@@ -28,8 +28,10 @@ _STEP_BACK_S = 1.0
 #: Compressed bytes held ahead of the decoder before reading ahead stops.
 MAX_AHEAD_BYTES = 256 << 20
 
-#: Presentation times may precede decoding times by a few frames in odd files.
+#: Presentation times may precede decoding times by a few frames in odd files, and wait for them costs
+#: nothing; where somebody waits, it is enough to allow for what encoders of live streams do.
 _REORDER_FRAMES = 20
+_REORDER_FRAMES_LIVE = 4
 
 _MAX_ERRORS_IN_A_ROW = 50
 
@@ -54,8 +56,9 @@ class Demuxer:
     Times are in the video stream's ticks (`time_base`) unless a name ends in _s.
     """
 
-    def __init__(self, source: Source, read_audio: bool, warnings: Warnings) -> None:
+    def __init__(self, source: Source, read_audio: bool, warnings: Warnings, live: bool = False) -> None:
         self._container = source.container
+        self._reorder_frames = _REORDER_FRAMES_LIVE if live else _REORDER_FRAMES
         self._warnings = warnings
         self.video = source.video
         self.audio = source.audio if read_audio else None
@@ -171,7 +174,7 @@ class Demuxer:
     def _known_until(self) -> int:
         if self._newest_dts is None:
             return -(1 << 62)
-        return self._newest_dts - _REORDER_FRAMES * self.frame_ticks
+        return self._newest_dts - self._reorder_frames * self.frame_ticks
 
     def _note(self, packet: Packet) -> None:
         """Write down when the packet's frame will be shown."""

@@ -91,7 +91,7 @@ class MediaReader:
         reader.video
 
     Args:
-        path: the file.
+        path: the file, or a source that is opened already, which the reader closes.
         window_s: length of a window, seconds.
         stride_s: distance between the starts of windows, at most `window_s`.
         wanted: called in the decoding thread, once per window and before its
@@ -108,6 +108,8 @@ class MediaReader:
         needed: tells whether any part of [start_s, end_s) is needed; groups of pictures of which
             nothing is are not decoded. The windows they lie in still come, with the frame times
             their packets promise.
+        live: whether somebody waits: hand windows out as soon as may be, though sound that comes late is
+            lost.
         trace: where the decoding thread notes what it does, a span per window.
 
     Raises:
@@ -118,7 +120,7 @@ class MediaReader:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Source,
         window_s: float,
         stride_s: float,
         wanted: Wanted,
@@ -129,12 +131,13 @@ class MediaReader:
         window_bytes: int = 256 << 20,
         num_threads: int | None = None,
         needed: Callable[[float, float], bool] | None = None,
+        live: bool = False,
         trace: Trace | None = None,
     ) -> None:
         if not 0 < stride_s <= window_s:
             raise UsageError(f"stride of {stride_s} s must be above 0 and at most the window of {window_s} s")
         self._path = path
-        self._plan = Plan(window_s, stride_s, wanted, audio_hz, window_bytes, needed)
+        self._plan = Plan(window_s, stride_s, wanted, audio_hz, window_bytes, needed, live)
         self._num_threads = num_threads
         self._trace = trace
         self._channel: Channel[WindowMedia] = Channel(queue_windows, queue_bytes)
@@ -146,7 +149,8 @@ class MediaReader:
         self._thread_s = 0.0
 
     def __enter__(self) -> MediaReader:
-        self._source = Source(self._path, self._num_threads)
+        given = self._path
+        self._source = given if isinstance(given, Source) else Source(given, self._num_threads)
         self._assembly = Assembly(
             self._source,
             self._plan,

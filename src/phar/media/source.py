@@ -73,9 +73,15 @@ class Source:
             stream that can be decoded.
     """
 
-    def __init__(self, path: str | Path, num_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        num_threads: int | None = None,
+        container: av.container.InputContainer | None = None,
+    ) -> None:
+        """Open a file, or take what is opened already, whose name for people is `path`."""
         self.path = str(path)
-        self.container = _open(self.path)
+        self.container = container or _open(self.path)
         try:
             self.video = _choose_video(self.container, self.path)
             self.audio, self.audio_problem = _choose_audio(self.container, self.video)

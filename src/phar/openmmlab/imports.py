@@ -75,9 +75,10 @@ def scope(name: str) -> Iterator[None]:
             import mmaction.datasets.transforms
             import mmaction.models  # noqa: F401
 
-            from phar.openmmlab import stem
+            from phar.openmmlab import letterbox, stem
 
             stem.register()
+            letterbox.register()
         elif name == "mmdet":
             import mmdet.datasets.transforms
             import mmdet.models  # noqa: F401

@@ -17,9 +17,6 @@ from phar.schema import NONE, ProfileError, SegmentSpec
 #: The order in which command-line lists name the streams; streams of other names follow.
 STREAM_ORDER = ("rgb", "skeleton", "audio")
 
-#: What reads the entry of a stream of another name, by the kind it says.
-_KINDS = {"onnx": onnx_stream}
-
 #: Names that the person models have among a profile's models.
 _TAKEN_NAMES = ("detector", "pose")
 
@@ -212,7 +209,7 @@ def _stream(
     gate = entry.get("gate", {})
     return StreamSpec(
         name=name,
-        kind=name,
+        kind=entry.get("kind", name),
         model=_model(entry, bases, where),
         labels=labels_of(entry["labels"], bases, f"{where}.labels"),
         weight=float(entry["weight"]),
@@ -274,6 +271,10 @@ def _skim(entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> SkimSp
         every_s=float(entry["every_s"]),
         max_gap_s=float(entry["max_gap_s"]),
     )
+
+
+#: What reads the entry of a stream of another name, by the kind it says.
+_KINDS = {"onnx": onnx_stream, "moderation": _stream}
 
 
 def _model(entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""The RGB stream: a clip recognizer on frames spread over the window."""
+"""Streams of pictures alone: RGB, and safe or unsafe, each a clip recognizer on frames of the window."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from phar.streams.stream import Answer, Chunk, shown_frames, shown_pictures
 
 
 class RgbStream:
-    """Looks at every window; its answers open the other streams' gates."""
+    """Looks at every window. The answers of the one that is called rgb open other streams' gates."""
 
-    name = "rgb"
     audio_hz = None
 
     def __init__(self, spec: StreamSpec, recognizer: Recognizer, clock: Stopwatch) -> None:
+        self.name = spec.name
         self.spec = spec
         self.recognizer = recognizer
         self._clock = clock

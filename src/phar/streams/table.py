@@ -69,6 +69,7 @@ STREAMS: Mapping[str, Callable[[StreamSpec, _Loading], Stream]] = {
     "rgb": _rgb,
     "audio": _audio,
     "onnx": _onnx,
+    "moderation": _rgb,
     "skeleton": _skeleton,
 }
 

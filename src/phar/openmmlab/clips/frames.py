@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phar.openmmlab.clips.spec import ClipSpec
+from phar.openmmlab.letterbox import fitted, letterboxed
 from phar.schema import ModelError
 
-KNOWN_STEPS = ("Resize", "CenterCrop", "ThreeCrop", "TenCrop")
+KNOWN_STEPS = ("Resize", "Letterbox", "CenterCrop", "ThreeCrop", "TenCrop")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,13 @@ class FrameClip(ClipSpec):
         return True
 
     def frame_size(self, width_px: int, height_px: int) -> tuple[int, int]:
-        """Width and height after the resizing that comes first; the input's where there is none."""
+        """Width and height after the resizing that comes first; the input's where there is none.
+
+        What a `Letterbox` adds in black is not part of it.
+        """
         for step in self.steps:
+            if step["type"] == "Letterbox":
+                return fitted(step["scale"], width_px, height_px)
             if step["type"] != "Resize":
                 break
             width_px, height_px = resized(step, width_px, height_px)
@@ -84,6 +90,8 @@ def _apply(step: Mapping[str, Any], frames: NDArray[np.uint8]) -> list[NDArray[n
         if size == (width, height):
             return [frames]
         return [np.stack([cv2.resize(f, size, interpolation=cv2.INTER_LINEAR) for f in frames])]
+    if step["type"] == "Letterbox":
+        return [letterboxed(frames, step["scale"])]
     crop_width, crop_height = crop_size(step)
     if crop_width > width or crop_height > height:
         raise ModelError(

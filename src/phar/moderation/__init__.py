@@ -1,0 +1,1 @@
+"""Safe, review or block: policies over scores, thresholds that keep a promise, live sources."""
