@@ -1,0 +1,54 @@
+"""The files of an evaluation: JSON, Markdown, and later readers' pages, each replaced in one step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from phar.evaluate.markdown import markdown
+from phar.export.target import check_target, replacing
+from phar.schema import OutputError, UsageError
+
+#: What a folder gets, beside pictures.
+STEM = "eval"
+SUFFIXES = (".json", ".md", ".html")
+
+
+def check_output(path: Path) -> None:
+    """Check, before any work, that figures can be written to a file, or into a folder.
+
+    Raises:
+        UsageError: the suffix is none of `SUFFIXES`, or phar did not write what is there.
+        OutputError: the place cannot be written.
+    """
+    if path.suffix.lower() in SUFFIXES:
+        check_target(path)
+        return
+    if path.is_file() or (path.suffix and not path.is_dir()):
+        raise UsageError(f"{path}: figures are written as {', '.join(SUFFIXES)}, or into a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be made: {error.strerror}; choose another place") from None
+    for suffix in SUFFIXES:
+        check_target(path / f"{STEM}{suffix}")
+
+
+def write_output(document: Mapping[str, Any], path: Path) -> None:
+    """Write a file by its suffix, or all of them with the pictures into a folder. Raises OutputError."""
+    if path.suffix.lower() in SUFFIXES:
+        _write(document, path)
+        return
+    for suffix in SUFFIXES[:2]:
+        _write(document, path / f"{STEM}{suffix}")
+
+
+def _write(document: Mapping[str, Any], path: Path) -> None:
+    if path.suffix.lower() == ".json":
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    else:
+        text = f"<!-- written by phar {document['phar_version']} -->\n\n{markdown(document)}\n"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
