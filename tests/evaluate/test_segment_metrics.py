@@ -98,8 +98,8 @@ def test_false_alarms_never_touch_their_label(metrics: SegmentMetrics) -> None:
 def test_bounds(metrics: SegmentMetrics) -> None:
     found = metrics.boundaries()
     assert found["found"].value == 1.0
-    # Inside the video: jog's end 3 s late, sing's start 2 s early; its end is the video's. The longest overlap
-    # of sing is the first segment, 20 s as the second: the first one counts.
+    # Inside the video: jog ends 3 s late, sing starts 2 s early; its end is that of the video. The longest
+    # overlap of sing is the first segment, 20 s as the second: the first one counts.
     assert found["matched_s"].value == pytest.approx(2.5)
     assert found["nearest_s"].value == pytest.approx(2.5)
 

@@ -1,4 +1,4 @@
-"""Figures of windows against values worked out by hand, and against scikit-learn where it has the whole figure."""
+"""Figures of windows against values worked out by hand, and against scikit-learn."""
 
 from __future__ import annotations
 

@@ -99,9 +99,9 @@ def run(args: argparse.Namespace) -> int:
     document["left_out"] = [truth.name for truth in truths if truth.name not in shown]
     if args.person_frames:
         document["models"][0]["person"] = _person(args, named)
-    print(markdown(document))
     if args.out:
         write_output(document, args.out)
+    print(markdown(document))
     return _SOME_FAILED if any(run.failed for run in runs) else 0
 
 

@@ -1,8 +1,9 @@
-"""The files of an evaluation: JSON, Markdown, and later readers' pages, each replaced in one step."""
+"""The files of an evaluation: JSON, Markdown, a page and pictures, each replaced in one step."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from phar.evaluate.markdown import markdown
 from phar.export.target import check_target, replacing
 from phar.schema import OutputError, UsageError
 
-#: What a folder gets, beside pictures.
+#: What the files in a folder are called; pictures lie beside them.
 STEM = "eval"
 SUFFIXES = (".json", ".md", ".html")
 
@@ -41,14 +42,32 @@ def write_output(document: Mapping[str, Any], path: Path) -> None:
     if path.suffix.lower() in SUFFIXES:
         _write(document, path)
         return
-    for suffix in SUFFIXES[:2]:
+    for suffix in SUFFIXES:
         _write(document, path / f"{STEM}{suffix}")
+    _write_pictures(document, path)
 
 
 def _write(document: Mapping[str, Any], path: Path) -> None:
-    if path.suffix.lower() == ".json":
+    suffix = path.suffix.lower()
+    if suffix == ".json":
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    else:
+    elif suffix == ".md":
         text = f"<!-- written by phar {document['phar_version']} -->\n\n{markdown(document)}\n"
+    else:
+        from phar.evaluate.page import page
+
+        text = page(document)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _write_pictures(document: Mapping[str, Any], folder: Path) -> None:
+    from phar.evaluate import pictures
+
+    several = len(document["models"]) > 1
+    for model in document["models"]:
+        prefix = re.sub(r"[^\w.-]+", "-", model["name"]) + "-" if several else ""
+        for name, figure in pictures.pictures(model, list(document["labels"])).items():
+            for suffix in pictures.SUFFIXES:
+                with replacing(folder / f"{prefix}{name}.{suffix}") as temporary:
+                    temporary.write_bytes(pictures.encoded(figure, suffix))
