@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from phar.evaluate.windows import compare, summarize
+from phar.evaluate.truth import VideoTruth
 from phar.evaluate.world import rendered
 from phar.pipeline import Analyzer
 from phar.profile import load_profile, with_overrides, with_preset
@@ -41,14 +41,19 @@ class Run:
 
     analyzer: Analyzer
     seconds: float = 0.0
-    results: list[Any] = field(default_factory=list)
+    said: list[str | None] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
     scores: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, report: Report, clip: Any, name: str) -> None:
+    def add(self, report: Report, truth: VideoTruth) -> None:
         """Note one video's report."""
         self.seconds += report.timing["total_s"] - report.timing["main"].get("load", 0.0)
-        self.results += compare(report, clip.segments, name, self.analyzer.profile.segments)
-        self.scores += [prediction.probs for prediction in report.predictions]
+        for prediction in report.predictions:
+            about = truth.of(prediction.window)
+            said = report.labels[int(prediction.probs.argmax())] if prediction.probs.any() else None
+            self.said.append(said)
+            self.right.append(about is not None and said in about.also)
+            self.scores.append(prediction.probs)
 
 
 def main() -> None:
@@ -72,24 +77,25 @@ def main() -> None:
         runs[name] = Run(analyzer)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
-        for path, clip in rendered(load_world(), options.seed, options.clips, options.videos, folder):
+        num_videos = options.clips + options.videos
+        for truth in rendered(load_world(), options.seed, options.clips, options.videos, folder):
             for run in runs.values():
-                run.add(run.analyzer.analyze(path), clip, path.stem)
-    print(table(runs))
+                run.add(run.analyzer.analyze(truth.path), truth)
+    print(table(runs, num_videos))
 
 
-def table(runs: dict[str, Run]) -> str:
+def table(runs: dict[str, Run], num_videos: int) -> str:
     """Return the comparison as Markdown."""
     first = next(iter(runs.values()))
     lines = [
-        f"{len(first.results)} windows of {len({r.video for r in first.results})} videos",
+        f"{len(first.right)} windows of {num_videos} videos",
         "",
         "| variant | seconds | times as fast | fused top-1 | points | same top-1 | largest difference |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, run in runs.items():
-        fused, reference = (summarize(r.results)["fused"] for r in (run, first))
-        same = np.mean([a.fused == b.fused for a, b in zip(run.results, first.results, strict=True)])
+        fused, reference = np.mean(run.right), np.mean(first.right)
+        same = np.mean([a == b for a, b in zip(run.said, first.said, strict=True)])
         most = max(float(np.abs(a - b).max()) for a, b in zip(run.scores, first.scores, strict=True))
         lines.append(
             f"| {name} | {run.seconds:.0f} | {first.seconds / run.seconds:.2f} | {fused:.1%} "

@@ -26,6 +26,8 @@ class FakeStream:
 
     def __init__(self, name: str, says: Says, poses: bool) -> None:
         self.name = name
+        self.audio_hz = 16000 if name == "audio" else None
+        self.recognizer = None
         self._says = says
         self._poses = poses
 

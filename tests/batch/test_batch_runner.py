@@ -15,12 +15,12 @@ import scripted
 
 from phar.batch.catalogue import Catalogue, Failure, Seen
 from phar.batch.engine import Failed, Feed, Finished, Job
-from phar.batch.fingerprint import analysis_fingerprint, settings_fingerprint
 from phar.batch.job import Places
 from phar.batch.runner import Batch, Summary, Wanted
 from phar.batch.search import Query, Search
 from phar.batch.sources import find_videos
 from phar.profile import load_profile, with_overrides
+from phar.profile.fingerprint import analysis_fingerprint, settings_fingerprint
 from phar.schema import OutputError, PharError, UsageError
 
 

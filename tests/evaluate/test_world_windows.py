@@ -1,4 +1,4 @@
-"""Rendered videos of a seed, and a profile measured on them."""
+"""Rendered videos of a seed, and what cannot be measured on them."""
 
 from types import SimpleNamespace
 
@@ -12,24 +12,27 @@ from phar.synth import load_world
 
 def test_each_video_is_rendered_once_and_comes_with_its_truth(tmp_path):
     world = load_world(1)
-    ((path, clip),) = rendered(world, 5, 1, 0, tmp_path)
-    assert path.name == "world1-5-clip-0000.mp4"
-    assert clip.segments == world.clip(5, 0).segments
-    with av.open(str(path)) as container:
+    (truth,) = rendered(world, 5, 1, 0, tmp_path)
+    assert truth.path.name == "world1-5-clip-0000.mp4"
+    clip = world.clip(5, 0)
+    assert [(s.label, s.start_s, s.end_s) for s in truth.spans] == [
+        (s.label, s.start_s, s.end_s) for s in clip.segments
+    ]
+    with av.open(str(truth.path)) as container:
         assert container.streams.video[0].width == clip.width_px
-    path.write_bytes(b"kept")
-    ((again, _),) = rendered(world, 5, 1, 0, tmp_path)
-    assert again.read_bytes() == b"kept"
+    truth.path.write_bytes(b"kept")
+    (again,) = rendered(world, 5, 1, 0, tmp_path)
+    assert again.path.read_bytes() == b"kept"
 
 
 def test_clips_come_before_videos(tmp_path, monkeypatch):
     monkeypatch.setattr("phar.evaluate.world.write_clip", lambda clip, path: None)
-    world = SimpleNamespace(version=1, clip=lambda s, i: ("clip", i), video=lambda s, i: ("video", i))
-    found = [(path.name, clip) for path, clip in rendered(world, 7, 2, 1, tmp_path)]
-    assert found == [
-        ("world1-7-clip-0000.mp4", ("clip", 0)),
-        ("world1-7-clip-0001.mp4", ("clip", 1)),
-        ("world1-7-video-0000.mp4", ("video", 0)),
+    clip = SimpleNamespace(segments=())
+    world = SimpleNamespace(version=1, clip=lambda s, i: clip, video=lambda s, i: clip)
+    assert [truth.path.name for truth in rendered(world, 7, 2, 1, tmp_path)] == [
+        "world1-7-clip-0000.mp4",
+        "world1-7-clip-0001.mp4",
+        "world1-7-video-0000.mp4",
     ]
 
 
@@ -39,6 +42,11 @@ def test_clips_come_before_videos(tmp_path, monkeypatch):
         (["--clips", "0", "--videos", "0"], "name no video"),
         (["--world", "99"], "world 99 does not exist"),
         (["--profile", "nowhere"], "nowhere"),
+        (["demo", "demo"], "two models are called 'demo'; name one of them: OTHER=demo"),
+        (["--truth", "nowhere.csv"], "nowhere.csv"),
+        (["--truth", "t.csv", "--person-frames", "3"], "leave --truth out"),
+        (["--out", "figures.docx"], "figures are written as .json, .md, .html, or into a folder"),
+        (["--reports", "nowhere", "--clips", "1", "--videos", "0"], "no such folder of reports"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_line(arguments, said, capsys):

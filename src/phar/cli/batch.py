@@ -103,12 +103,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find out what is to be done, and do it or say it."""
     from phar.batch.catalogue import Catalogue
-    from phar.batch.fingerprint import analysis_fingerprint, settings_fingerprint
     from phar.batch.job import Places, VideoJob
     from phar.batch.limits import Limits, default_memory_bytes, default_workers, num_cores
     from phar.batch.local import LocalEngine
     from phar.batch.runner import Batch, Wanted
     from phar.profile import default_profile, load_profile, require_checkpoints
+    from phar.profile.fingerprint import analysis_fingerprint, settings_fingerprint
 
     found = _found(args)
     chosen, reason = (args.profile, "asked for") if args.profile else default_profile()

@@ -1,96 +1,193 @@
-"""Measure a profile on held-out videos of the rendered world, from the mp4 on."""
+"""Measure models on videos of which it is known what they show.
+
+A MODEL is a profile by name, a profile's YAML file, or a folder of reports that were made already;
+NAME=MODEL gives it another name in the tables. Without one, the profile `demo` is measured. The truth is
+the rendered world's held-out videos, or --truth's annotations. Several models, and with --predictions
+any other tool, are compared on the same videos.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from phar.cli.values import device
+from phar.cli.judging import add_running, add_truth, look, truths_of
+from phar.cli.values import seconds, unit
 from phar.schema import UsageError
+
+if TYPE_CHECKING:
+    from phar.evaluate.runs import Runs
+    from phar.evaluate.summary import Model
+    from phar.evaluate.truth import VideoTruth
+    from phar.profile import Profile
+
+#: Exit code where some of many inputs failed.
+_SOME_FAILED = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--profile", default="demo", help="name or YAML file (default: %(default)s)")
-    parser.add_argument("--preset", help="measure this preset of the profile")
-    parser.add_argument("--world", type=int, default=1, help="version of the world (default: %(default)s)")
     parser.add_argument(
-        "--seed",
-        type=int,
-        default=2_000_000,
-        help="seed of the held-out videos; those from 2000000 on are never trained on (default: %(default)s)",
+        "models", nargs="*", metavar="MODEL", help="profile, YAML file or folder of reports (default: demo)"
+    )
+    parser.add_argument("--profile", help="the same as one MODEL")
+    parser.add_argument(
+        "--predictions",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CSV or JSON of another tool: video,start_s,end_s,label,score; NAME=FILE names it",
     )
     parser.add_argument(
-        "--clips", type=int, default=26, help="short clips, of one label each (default: %(default)s)"
+        "--prediction-threshold",
+        type=unit,
+        default=0.5,
+        metavar="P",
+        help="what another tool's label must score to be a segment (default: %(default)s)",
     )
     parser.add_argument(
-        "--videos", type=int, default=22, help="long videos of several labels (default: %(default)s)"
+        "--window",
+        type=seconds,
+        default=7.0,
+        metavar="S",
+        help="windows where no model has its own (default: 7)",
+    )
+    parser.add_argument("--fusion", help="measure another fusion rule than the profile's")
+    parser.add_argument(
+        "--deployed-only", action="store_true", help="leave out the second look, with every stream open"
+    )
+    parser.add_argument(
+        "--controls",
+        action="store_true",
+        help="also measure shuffled labels, the commonest label, and one picture for each window",
     )
     parser.add_argument(
         "--person-frames",
         type=int,
         default=0,
         metavar="N",
-        help="also measure detector and pose on N frames (default: none)",
-    )
-    parser.add_argument("--fusion", help="measure another fusion rule than the profile's")
-    parser.add_argument("--backend", default="auto", choices=("auto", "torch", "openvino"))
-    parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
+        help="also measure detector and pose on N frames of the rendered world (default: none)",
     )
     parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="render into this folder and keep the videos"
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="write .json, .md or .html; or a folder with all of them and the pictures",
     )
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    add_truth(parser, seed=2_000_000, split="test")
+    add_running(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the accuracies as Markdown."""
-    from phar.evaluate.windows import markdown
+    """Print the figures as Markdown."""
+    from phar.evaluate.markdown import markdown
+    from phar.evaluate.output import check_output, write_output
+    from phar.evaluate.summary import summarize
 
-    if args.clips < 0 or args.videos < 0 or args.clips + args.videos == 0:
-        raise UsageError(f"--clips {args.clips} --videos {args.videos} name no video; give at least one")
-    summary = _measured(args)
-    print(markdown(summary))
+    if args.person_frames and args.truth:
+        raise UsageError("--person-frames are pictures of the rendered world; leave --truth out")
     if args.out:
-        args.out.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return 0
+        check_output(args.out)
+    named = _named(args)
+    with truths_of(args) as truths:
+        runs = _runs(args, named, truths)
+        models, shown = _models(args, truths, runs)
+    document = summarize(models, controls=args.controls)
+    document["left_out"] = [truth.name for truth in truths if truth.name not in shown]
+    if args.person_frames:
+        document["models"][0]["person"] = _person(args, named)
+    if args.out:
+        write_output(document, args.out)
+    print(markdown(document))
+    return _SOME_FAILED if any(run.failed for run in runs) else 0
 
 
-def _measured(args: argparse.Namespace) -> dict[str, Any]:
-    from tqdm import tqdm
-
-    from phar.evaluate.windows import summarize
-    from phar.evaluate.world import measure
-    from phar.pipeline import Analyzer
+def _named(args: argparse.Namespace) -> dict[str, Profile | Path]:
+    """Return profiles, and folders of reports, by the names they have in the tables."""
     from phar.profile import load_profile, with_overrides, with_preset
+
+    given = [*args.models, *([args.profile] if args.profile else [])]
+    if not given and not args.predictions:
+        given = ["demo"]
+    named: dict[str, Profile | Path] = {}
+    for text in given:
+        name, value = _split(text)
+        entry: Profile | Path
+        if Path(value).is_dir():
+            entry = Path(value)
+            name = name or entry.resolve().name
+            if args.reports:
+                raise UsageError(f"--reports is for profiles, and {value} is reports; leave one out")
+        else:
+            entry = with_preset(load_profile(value), args.preset)
+            if args.fusion:
+                entry = with_overrides(entry, {"fusion": {"rule": args.fusion}})
+            name = name or entry.name
+        if name in named:
+            raise UsageError(f"two models are called {name!r}; name one of them: OTHER={value}")
+        named[name] = entry
+    return named
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return NAME and REST of NAME=REST, or no name; a path may hold an equals sign."""
+    name, equals, rest = text.partition("=")
+    return (name, rest) if equals and "/" not in name and not Path(text).exists() else ("", text)
+
+
+def _runs(
+    args: argparse.Namespace, named: Mapping[str, Profile | Path], truths: Sequence[VideoTruth]
+) -> list[Runs]:
+    from phar.evaluate.runs import DEPLOYED, OPEN, STILL, stored
+
+    ways = [DEPLOYED, *([] if args.deployed_only else [OPEN]), *([STILL] if args.controls else [])]
+    profiles = [(name, entry) for name, entry in named.items() if not isinstance(entry, Path)]
+    looked = {run.name: run for run in look(args, profiles, truths, ways)} if profiles else {}
+    return [
+        stored(name, entry, truths) if isinstance(entry, Path) else looked[name]
+        for name, entry in named.items()
+    ]
+
+
+def _models(
+    args: argparse.Namespace, truths: Sequence[VideoTruth], runs: Sequence[Runs]
+) -> tuple[list[Model], set[str]]:
+    """Return what is compared, and the names of the videos on which it is."""
+    from phar.evaluate.comparison import common, compared
+    from phar.evaluate.predictions import read_predictions
+
+    predictions = {}
+    for text in args.predictions:
+        name, value = _split(text)
+        name = name or Path(value).stem
+        if name in predictions or any(run.name == name for run in runs):
+            raise UsageError(f"two models are called {name!r}; name one of them: OTHER={value}")
+        predictions[name], unknown = read_predictions(Path(value), truths)
+        if unknown:
+            rest = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+            print(f"{value}: no such video: {', '.join(unknown[:3])}{rest}; left out", file=sys.stderr)
+    shown = common(truths, runs)
+    if len(shown) < len(truths):
+        print(f"{len(truths) - len(shown)} of {len(truths)} videos have no report; left out", file=sys.stderr)
+    models = compared(shown, runs, predictions, window_s=args.window, threshold=args.prediction_threshold)
+    return models, {truth.name for truth in shown}
+
+
+def _person(args: argparse.Namespace, named: Mapping[str, Profile | Path]) -> dict[str, float]:
+    from phar.evaluate.person import evaluate_person
     from phar.synth import load_world
 
-    profile = with_preset(load_profile(args.profile), args.preset)
-    if args.fusion:
-        profile = with_overrides(profile, {"fusion": {"rule": args.fusion}})
-    world = load_world(args.world)
-    analyzer = Analyzer(profile, device=args.device, backend=args.backend)
-    with (
-        tempfile.TemporaryDirectory(prefix="phar-eval-") as temporary,
-        tqdm(total=args.clips + args.videos, unit="video", disable=None) as bar,
-    ):
-        results = measure(
-            analyzer,
-            world,
-            args.seed,
-            args.clips,
-            args.videos,
-            args.keep or Path(temporary),
-            lambda name, windows: bar.update(),
-        )
-    summary = summarize(results)
-    summary |= {"profile": profile.name, "fusion": profile.fusion, "world": args.world, "seed": args.seed}
-    if args.person_frames:
-        from phar.evaluate.person import evaluate_person
-
-        summary["person"] = evaluate_person(profile, world, args.seed, args.person_frames)
-    return summary
+    profile = next((entry for entry in named.values() if not isinstance(entry, Path)), None)
+    if profile is None:
+        raise UsageError("--person-frames needs a profile, whose detector and pose net are measured")
+    return evaluate_person(
+        profile,
+        load_world(args.world),
+        args.seed,
+        args.person_frames,
+        device=args.device,
+        backend=args.backend,
+    )

@@ -155,4 +155,4 @@ def _corner_size(box: FloatArray) -> tuple[float, float, float, float]:
 
 def _compressed(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])  # type: ignore[return-value]
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])

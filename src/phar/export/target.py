@@ -27,6 +27,9 @@ SHORTS_MARK = "phar_clips"
 #: The array that marks an .npz file as saved poses; its value is the form's version.
 POSES_MARK = "phar_poses"
 
+#: The key that marks JSON as what `phar eval` measured; its value is the form's version.
+EVALUATION_MARK = "phar_evaluation"
+
 #: The last column of every table phar writes.
 CSV_MARK = "phar_version"
 
@@ -35,7 +38,7 @@ VIA_CREATOR = LABEL_STUDIO_MODEL = "phar"
 
 #: How each text format begins in which a comment names phar.
 _TEXT_HEAD = re.compile(
-    rb"(WEBVTT\r?\n\r?\nNOTE |;FFMETADATA1\r?\n; |## |<\?xml [^>]*\?>\r?\n<!-- |<!doctype html>\n<!-- )"
+    rb"(WEBVTT\r?\n\r?\nNOTE |;FFMETADATA1\r?\n; |##? |<\?xml [^>]*\?>\r?\n<!-- |(<!doctype html>\n)?<!-- )"
     rb"written by phar "
 )
 _CSV_HEAD = re.compile(rb"[a-z_,]+,phar_version\r?\n")
@@ -109,7 +112,7 @@ def is_own_document(document: Any) -> bool:
         project = document.get("project")
         if isinstance(project, dict):
             return str(project.get("creator")).startswith(f"{VIA_CREATOR} ")
-        if SHORTS_MARK in document:
+        if SHORTS_MARK in document or EVALUATION_MARK in document:
             return True
         return bool(document) and all(
             _TIMESTAMP_KEY.fullmatch(key) and isinstance(value, str) for key, value in document.items()

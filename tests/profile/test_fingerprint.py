@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from phar.batch.fingerprint import analysis_fingerprint, config_digest, settings_fingerprint
 from phar.profile import load_profile, with_overrides
+from phar.profile.fingerprint import analysis_fingerprint, config_digest, settings_fingerprint
 
 
 def fingerprints(path: Path, overrides: Mapping[str, Any] | None = None) -> tuple[str, str]:

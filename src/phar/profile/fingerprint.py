@@ -10,7 +10,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from phar.profile import ModelSpec, Profile, StreamSpec, describe_decisions, sha256_of
+from phar.profile.checkpoints import describe_decisions, sha256_of
+from phar.profile.spec import ModelSpec, Profile, StreamSpec
 
 #: Raised when phar gives other scores for the same profile and video, so that stored ones count no longer.
 _ANALYSIS_VERSION = 1
