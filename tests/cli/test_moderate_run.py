@@ -62,7 +62,7 @@ def test_a_video(
     assert set(audit["profile"]["models"]) == {"rgb", "skeleton", "audio", "detector", "pose"}
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"{out}: review; 3 windows, 1 spans"
-    assert said[1].startswith("  review: noise (ring, the fused scores) reaches 0.700 of the 0.5 needed")
+    assert said[1].startswith("  review: noise (ring, the fused scores) reaches 0.700 where 0.5 is enough")
     # What was kept is judged alike, and without a model.
     again = tmp_path / "again.json"
     assert main(["moderate", "run", str(kept), str(again), "--policy", str(policy)]) == 0

@@ -44,8 +44,8 @@ def test_a_verdict_says_why(report: Report) -> None:
         ("noise", "block", 7, 14),
     ]
     assert verdict.reasons == (
-        "block: noise (ring, the fused scores) reaches 0.833 of the 0.6 needed, 0:00:07.0 to 0:00:14.0",
-        "review: motion (march/wave, the skeleton stream) reaches 0.750 of the 0.7 needed,"
+        "block: noise (ring, the fused scores) reaches 0.833 where 0.6 is enough, 0:00:07.0 to 0:00:14.0",
+        "review: motion (march/wave, the skeleton stream) reaches 0.750 where 0.7 is enough,"
         " 0:00:00.0 to 0:00:07.0",
     )
 

@@ -113,8 +113,8 @@ def _span_reason(policy: Policy, span: AlarmSpan) -> str:
     what = "/".join(category.labels)
     source = f"the {category.stream} stream" if category.stream else "the fused scores"
     return (
-        f"{span.category} ({what}, {source}) reaches {span.peak:.3f} of the {category.actions[span.action]:g}"
-        f" needed, {clock(span.start_s)} to {clock(span.end_s)}"
+        f"{span.category} ({what}, {source}) reaches {span.peak:.3f} where"
+        f" {category.actions[span.action]:g} is enough, {clock(span.start_s)} to {clock(span.end_s)}"
     )
 
 
