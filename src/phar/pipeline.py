@@ -41,7 +41,7 @@ class Analyzer:
         self, profile: Profile, *, device: str = "auto", backend: str = "auto", trace: Trace | None = None
     ) -> None:
         self.profile = profile
-        self._vocabularies = {name: spec.labels for name, spec in profile.streams.items()}
+        self._terms = profile.fusing()
         self._clock = Stopwatch(trace)
         self._where = {"device": device, "backend": backend}
         self._loaded_skimmer: Skimmer | None = None
@@ -110,7 +110,7 @@ class Analyzer:
             video=source,
             profile=describe(self.profile, skimmed=skim, **self.streams.runtime),
             labels=self.profile.labels,
-            vocabularies=self._vocabularies,
+            vocabularies=self._terms["vocabularies"],
             predictions=tuple(predictions),
             timestamps=tuple(segments),
             tags=tuple(tags),
@@ -187,12 +187,7 @@ class Analyzer:
             }
             with self._clock.stage("fusion"):
                 prediction = fuse(
-                    self.profile.fusion,
-                    self.profile.labels,
-                    self._vocabularies,
-                    {name: spec.weight for name, spec in self.profile.streams.items()},
-                    {name: answer.score for name, answer in given.items()},
-                    {name: spec.temperature for name, spec in self.profile.streams.items()},
+                    scores={name: answer.score for name, answer in given.items()}, **self._terms
                 )
             yield prediction, next((a.poses for a in given.values() if a.poses is not None), None)
 

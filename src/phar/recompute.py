@@ -27,12 +27,8 @@ def recomputed(report: Report, profile: Profile) -> Report:
             f"profile {profile.name!r} has other streams or stream labels than the report; "
             "analyse the video anew"
         )
-    weights = {name: spec.weight for name, spec in profile.streams.items()}
-    temperatures = {name: spec.temperature for name, spec in profile.streams.items()}
-    predictions = tuple(
-        fuse(profile.fusion, profile.labels, vocabularies, weights, prediction.streams, temperatures)
-        for prediction in report.predictions
-    )
+    terms = profile.fusing()
+    predictions = tuple(fuse(scores=prediction.streams, **terms) for prediction in report.predictions)
     segments = timeline.segments(predictions, profile.labels, profile.segments)
     tags = timeline.tags(segments, [p.window for p in predictions], report.video.duration_s)
     return replace(

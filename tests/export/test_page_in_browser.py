@@ -240,16 +240,27 @@ def test_terms_add_up_for_every_rule(
             scores = {n: StreamScore(n, window, p.astype(np.float32)) for n, p in probs.items()}
             weights = {"rgb": 0.5, "skeleton": 0.6, "audio": 1.0}
             temperatures = {"audio": temperature}
-            fused = fuse(rule, labels, named, weights, scores, temperatures).probs
+            label_weights = {"skeleton": {"l1": temperature}}
+            biases = {"rgb": {"l4": 0.5}, "audio": {"l0": -0.3}}
+            fused = fuse(rule, labels, named, weights, scores, temperatures, label_weights, biases).probs
             streams = [
                 {"name": n, "labels": list(own), "weight": weights[n], "probs": scores[n].probs.tolist()}
                 for n, own in vocabularies.items()
             ]
-            profile = {"fusion": rule, "temperatures": temperatures}
+            profile = {
+                "fusion": rule,
+                "temperatures": temperatures,
+                "label_weights": {"skeleton": [None, temperature, None, None, None]},
+                "biases": {"rgb": [0, 0, 0, 0, 0.5], "audio": [-0.3, 0, 0, 0, 0]},
+            }
             terms = browser.run(script, profile, streams, fused.tolist())
-            assert np.sum(list(terms.values()), axis=0) == pytest.approx(fused, abs=1e-6)
+            sums = np.sum(list(terms.values()), axis=0)
+            if rule == "stacked":
+                sums = np.exp(sums) / np.exp(sums).sum()
+            assert sums == pytest.approx(fused, abs=1e-6)
             if rule == "weighted_sum" and temperature == 1:
-                assert terms["rgb"] == pytest.approx(0.5 * probs["rgb"] / 2.1, abs=1e-6)
+                assert terms["rgb"][0] == pytest.approx(0.5 * probs["rgb"][0] / 2.1, abs=1e-6)
+                assert terms["rgb"][1] == pytest.approx(0.5 * probs["rgb"][1] / 2.5, abs=1e-6)
             wrong = [1 - score for score in fused.tolist()]
             assert browser.run(script, profile, streams, wrong) is None
     assert browser.run(script, {"fusion": "of another phar", "temperatures": {}}, [], []) is None

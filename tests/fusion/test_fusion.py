@@ -75,7 +75,7 @@ def test_within_vocabulary_with_a_silent_rgb_knows_nothing_else() -> None:
     )
 
 
-@pytest.mark.parametrize("rule", list(RULES))
+@pytest.mark.parametrize("rule", ["weighted_sum", "within_vocabulary"])
 def test_rgb_alone_is_left_as_it_is(rule: str) -> None:
     result = fuse(
         rule, LABELS, VOCABULARIES, WEIGHTS, said(rgb=[0.4, 0.2, 0.3, 0.1], skeleton=None, audio=None)
@@ -122,6 +122,54 @@ def test_temperature() -> None:
     scores = said(rgb=[0.64, 0.16, 0.16, 0.04])
     calm = fuse("weighted_sum", LABELS, VOCABULARIES, WEIGHTS, scores, {"rgb": 2.0})
     assert calm.probs.tolist() == pytest.approx([4 / 9, 2 / 9, 2 / 9, 1 / 9])
+
+
+def test_label_weights_count_instead_of_the_weight() -> None:
+    scores = said(rgb=[0.4, 0.2, 0.3, 0.1], skeleton=[0.75, 0.25])
+    terms = {"label_weights": {"skeleton": {"wave": 1.5}}}
+    # march stays (0.5*0.4 + 0.6*0.25) / 1.1; wave is (0.5*0.2 + 1.5*0.75) / 2.
+    summed = fuse("weighted_sum", LABELS, VOCABULARIES, WEIGHTS, scores, **terms).probs.tolist()
+    assert summed[:2] == pytest.approx([0.35 / 1.1, 1.225 / 2])
+    # Of RGB's 0.6 the skeleton gives 0.15 / 0.45: (0.5*0.4 + 0.6*0.15) / 1.1 and (0.5*0.2 + 1.5*0.45) / 2,
+    # scaled so that both hold 0.6 again.
+    raw = np.array([0.29 / 1.1, 0.775 / 2])
+    within = fuse("within_vocabulary", LABELS, VOCABULARIES, WEIGHTS, scores, **terms).probs.tolist()
+    assert within == pytest.approx([*(raw * 0.6 / raw.sum()), 0.3, 0.1])
+
+
+def test_stacked_by_hand() -> None:
+    scores = said(rgb=[0.4, 0.2, 0.3, 0.1], skeleton=[0.75, 0.25], audio=None)
+    weights = {"rgb": 1.0, "skeleton": 2.0, "audio": 1.0}
+    biases = {"rgb": {"ring": 0.5}, "skeleton": {"none": -1.0, "march": 0.25}, "audio": {"ring": 9.0}}
+    found = fuse("stacked", LABELS, VOCABULARIES, weights, scores, biases=biases).probs
+    # exp of the logits: p_rgb * p_skeleton ** 2 * exp(biases); the silent audio's bias does not count.
+    raised = np.array([0.4 * 0.25**2 * np.exp(0.25), 0.2 * 0.75**2, 0.3 * np.exp(0.5), 0.1 * np.exp(-1.0)])
+    assert found == pytest.approx(raised / raised.sum(), rel=1e-5)
+
+
+def test_stacked_with_one_stream_and_weight_1_is_that_stream() -> None:
+    scores = said(rgb=[0.4, 0.2, 0.3, 0.1])
+    found = fuse("stacked", LABELS, VOCABULARIES, {"rgb": 1.0}, scores).probs
+    assert found.tolist() == pytest.approx([0.4, 0.2, 0.3, 0.1])
+
+
+def test_stacked_takes_a_zero_for_very_little() -> None:
+    found = fuse("stacked", LABELS, VOCABULARIES, WEIGHTS, said(rgb=[1, 0, 0, 0])).probs
+    # Weight 0.5: exp(0) to three times exp(0.5 * log 1e-6).
+    assert found.tolist() == pytest.approx([1 / 1.003, *[0.001 / 1.003] * 3], rel=1e-4)
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+def test_many_windows_at_once_are_each_one_alone(rule: str) -> None:
+    rng = np.random.default_rng(4)
+    known = {name: np.isin(LABELS, own) for name, own in VOCABULARIES.items()}
+    vectors = {name: rng.dirichlet(np.ones(4), 5) * known[name] for name in VOCABULARIES}
+    weights = {name: np.full(4, weight) for name, weight in WEIGHTS.items()}
+    biases = {name: rng.normal(size=4) for name in VOCABULARIES}
+    together = RULES[rule](vectors, known, weights, biases)
+    for row in range(5):
+        alone = RULES[rule]({name: v[row] for name, v in vectors.items()}, known, weights, biases)
+        assert together[row] == pytest.approx(alone)
 
 
 def test_faults_are_named() -> None:

@@ -25,6 +25,8 @@ def fingerprints(path: Path, overrides: Mapping[str, Any] | None = None) -> tupl
         {"fusion": {"rule": "within_vocabulary"}},
         {"streams": {"rgb": {"weight": 0.9}}},
         {"streams": {"rgb": {"temperature": 2.0}}},
+        {"streams": {"rgb": {"label_weights": {"ring": 0.2}}}},
+        {"fusion": {"rule": "stacked"}, "streams": {"rgb": {"bias": {"ring": 0.2}}}},
         {"segments": {"max_gap_s": 3}},
         {"segments": {"label_thresholds": {"ring": 0.9}}},
         {"labels": ["none", "ring", "wave", "march"]},

@@ -125,7 +125,7 @@ def test_a_stream_of_its_own_name_can_be_switched_off(folder: Path) -> None:
     [
         ({"model": None}, "streams.zebra: 'model' is missing; add it"),
         ({"config": "net.py"}, "streams.zebra: key 'config' is unknown; known are kind, model"),
-        ({"temperature": 2}, "key 'temperature' is unknown"),
+        ({"temperature": 0}, "temperature: 0 is less than or equal to the minimum of 0"),
         ({"labels": "gone.txt"}, "gone.txt cannot be read"),
         ({"label_map": {"flying": "run"}}, "label_map names 'flying', which is none of the net's labels"),
         ({"label_map": {"sleeping": "sleep"}}, "streams.zebra.labels has 'sleep', which labels has not"),

@@ -44,6 +44,10 @@ def document(report: Report) -> dict[str, Any]:
     "overrides",
     [
         {"fusion": {"rule": "within_vocabulary", "threshold": 0.6}},
+        {
+            "fusion": {"rule": "stacked"},
+            "streams": {"rgb": {"bias": {"ring": 1.0}}, "skeleton": {"label_weights": {"wave": 2.0}}},
+        },
         {"streams": {"rgb": {"weight": 3.0, "temperature": 0.5}, "audio": {"weight": 0.1}}},
         {"labels": ["none", "ring", "wave", "march"], "segments": {"min_length_s": 8, "max_gap_s": 3}},
         {"name": "renamed"},

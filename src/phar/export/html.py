@@ -94,7 +94,7 @@ def contents(report: Report, path: Path) -> dict[str, Any]:
             "height_px": report.video.height_px,
             "has_audio": report.video.has_audio,
         },
-        "profile": _profile(report.profile),
+        "profile": _profile(report.profile, report.labels),
         "segments": spec.settings(),
         "labels": report.labels,
         "bounds": _packed(bounds, "<f8"),
@@ -165,7 +165,7 @@ def _reported(report: Report, spec: SegmentSpec) -> list[list[Any]] | None:
     return [[entry.label, entry.start_s, entry.end_s, entry.score] for entry in report.timestamps]
 
 
-def _profile(profile: Mapping[str, Any]) -> dict[str, Any]:
+def _profile(profile: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:
     """Return what the page says about the profile; folders of this machine stay out of it."""
     keys = ("name", "window_s", "stride_s", "fusion", "coefficients", "backend", "device", "precision")
     models = {
@@ -173,7 +173,14 @@ def _profile(profile: Mapping[str, Any]) -> dict[str, Any]:
         for name, model in profile["models"].items()
     }
     own = {key: profile[key] for key in keys}
-    return {**own, "temperatures": profile.get("temperatures", {}), "models": models}
+    single = {
+        key: {
+            name: [values.get(label, blank) for label in labels]
+            for name, values in profile.get(key, {}).items()
+        }
+        for key, blank in (("label_weights", None), ("biases", 0.0))
+    }
+    return {**own, "temperatures": profile.get("temperatures", {}), **single, "models": models}
 
 
 def _packed(values: ArrayLike, dtype: str) -> str:

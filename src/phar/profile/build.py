@@ -9,7 +9,7 @@ from typing import Any
 
 from phar.profile.document import check_shape, find_profile, merged, read_yaml
 from phar.profile.labels import check_spelling, labels_of
-from phar.profile.onnx import onnx_stream
+from phar.profile.onnx import deciding, onnx_stream
 from phar.profile.resources import RESOURCES, resolve
 from phar.profile.spec import LoudnessGate, ModelSpec, PersonSpec, Profile, SkimSpec, StreamSpec
 from phar.schema import NONE, ProfileError, SegmentSpec
@@ -197,6 +197,14 @@ def _check_labels(
                 raise ProfileError(
                     f"{where}: streams.{name}.labels has {label!r}, which labels has not; add it there{other}"
                 )
+        for label in stream.label_weights:
+            if label not in stream.labels:
+                raise ProfileError(
+                    f"{where}: streams.{name}.label_weights names {label!r}, which the stream does not know"
+                )
+        for label in stream.bias:
+            if label not in labels:
+                raise ProfileError(f"{where}: streams.{name}.bias names {label!r}, which is no label")
     for name in ("label_thresholds", "label_min_lengths_s", "label_max_gaps_s"):
         for label in getattr(segments, name):
             if label not in labels:
@@ -214,7 +222,7 @@ def _stream(
         labels=labels_of(entry["labels"], bases, f"{where}.labels"),
         weight=float(entry["weight"]),
         sampling=entry.get("sampling", sampling),
-        temperature=float(entry.get("temperature", 1.0)),
+        **deciding(entry),
         rgb_topk=gate.get("rgb_topk"),
         min_keypoint_share=gate.get("min_keypoint_share"),
         loudness=_loudness(gate["loudness"], f"{where}.gate.loudness") if "loudness" in gate else None,

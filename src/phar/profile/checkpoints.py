@@ -120,6 +120,8 @@ def describe_decisions(profile: Profile) -> dict[str, Any]:
         "fusion": profile.fusion,
         "coefficients": {name: stream.weight for name, stream in profile.streams.items()},
         "temperatures": {name: stream.temperature for name, stream in profile.streams.items()},
+        "label_weights": {n: dict(s.label_weights) for n, s in profile.streams.items() if s.label_weights},
+        "biases": {n: dict(s.bias) for n, s in profile.streams.items() if s.bias},
         "segments": profile.segments.settings(),
     }
 

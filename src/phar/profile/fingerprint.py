@@ -20,7 +20,7 @@ _ANALYSIS_VERSION = 1
 #: too, are taken to need the models.
 _DECISIONS = {
     Profile: ("name", "labels", "fusion", "segments", "path", "document"),
-    StreamSpec: ("name", "weight", "temperature"),
+    StreamSpec: ("name", "weight", "temperature", "label_weights", "bias"),
     # The hash that is stated is not that of the file.
     ModelSpec: ("sha256",),
 }

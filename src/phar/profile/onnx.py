@@ -25,9 +25,19 @@ def onnx_stream(
         labels=tuple(dict.fromkeys(spec.label_map.values())),
         weight=float(entry["weight"]),
         sampling=entry.get("sampling", sampling),
+        **deciding(entry),
         rgb_topk=entry.get("gate", {}).get("rgb_topk"),
         onnx=spec,
     )
+
+
+def deciding(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how any stream's entry says that its scores take part in the fusion, beside its weight."""
+    return {
+        "temperature": float(entry.get("temperature", 1.0)),
+        "label_weights": {label: float(value) for label, value in entry.get("label_weights", {}).items()},
+        "bias": {label: float(value) for label, value in entry.get("bias", {}).items()},
+    }
 
 
 def _spec(entry: Mapping[str, Any], bases: Sequence[Path], where: str) -> OnnxSpec:

@@ -87,6 +87,10 @@ class StreamSpec:
     sampling: str
     """How frames are picked: `frames-1.x`, `frames-0.x` or `seconds`."""
     temperature: float = 1.0
+    label_weights: Mapping[str, float] = field(default_factory=dict)
+    """Weights of single labels of its own, used instead of `weight`."""
+    bias: Mapping[str, float] = field(default_factory=dict)
+    """What is added to the logits of single labels of the profile where it speaks; for rule `stacked`."""
     rgb_topk: int | None = None
     """Asked only if one of RGB's best `rgb_topk` labels is among `labels`; None: always."""
     min_keypoint_share: float | None = None
@@ -168,6 +172,18 @@ class Profile:
     def presets(self) -> tuple[str, ...]:
         """Names of the presets the profile defines."""
         return tuple(self.document.get("presets", {}))
+
+    def fusing(self) -> dict[str, Any]:
+        """Return what `phar.fusion.fuse` asks for beside the scores, as keyword arguments."""
+        return {
+            "rule": self.fusion,
+            "labels": self.labels,
+            "vocabularies": {name: stream.labels for name, stream in self.streams.items()},
+            "weights": {name: stream.weight for name, stream in self.streams.items()},
+            "temperatures": {name: stream.temperature for name, stream in self.streams.items()},
+            "label_weights": {name: stream.label_weights for name, stream in self.streams.items()},
+            "biases": {name: stream.bias for name, stream in self.streams.items()},
+        }
 
     def models(self) -> dict[str, ModelSpec]:
         """Return every model by its name: the streams', then `detector` and `pose`, and `skim`."""

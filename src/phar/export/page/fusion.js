@@ -1,6 +1,6 @@
 /*
  * What each stream adds to the fused scores of one window: the rules of phar/fusion.py, term by term.
- * The terms of a label add up to its fused score.
+ * The terms of a label add up to its fused score; those of `stacked` to what its softmax is taken of.
  */
 
 const Fusion = (() => {
@@ -11,29 +11,51 @@ const Fusion = (() => {
 
   const sum = (values) => values.reduce((total, value) => total + value, 0);
 
-  function weightedSum(spoken) {
-    const total = sum(spoken.map((stream) => stream.weight));
-    return spoken.map(({ weight, vector }) => vector.map((p) => (total > 0 ? (weight * p) / total : 0)));
+  /** As phar/fusion.py has it. */
+  const FLOOR = 1e-6;
+
+  function weightedSum(spoken, width) {
+    const total = Array.from({ length: width }, (_, label) => sum(spoken.map(({ weights }) => weights[label])));
+    return spoken.map(({ weights, vector }) =>
+      vector.map((p, label) => (total[label] > 0 ? (weights[label] * p) / total[label] : 0)),
+    );
+  }
+
+  /** Terms of the logits, against their mean over the labels. */
+  function stacked(spoken, width) {
+    return spoken.map(({ weights, biases, vector, labels }) => {
+      const term = [...biases];
+      for (const label of labels) term[label] += weights[label] * Math.log(Math.max(vector[label], FLOOR));
+      const mean = sum(term) / width;
+      return term.map((value) => value - mean);
+    });
+  }
+
+  function softmax(logits) {
+    const highest = Math.max(...logits);
+    const raised = logits.map((value) => Math.exp(value - highest));
+    const total = sum(raised);
+    return raised.map((value) => value / total);
   }
 
   function withinVocabulary(spoken, width) {
     const leader = spoken.find((stream) => stream.name === LEADER);
     const lead = leader ? leader.vector : new Array(width).fill(1 / width);
-    const others = spoken.filter((stream) => stream !== leader && stream.weight > 0);
-    const total = new Array(width).fill(leader ? leader.weight : 0);
+    const others = spoken.filter((stream) => stream !== leader && stream.weights.some((weight) => weight > 0));
+    const total = leader ? [...leader.weights] : new Array(width).fill(0);
     const terms = new Map(spoken.map((stream) => [stream, new Array(width).fill(0)]));
     if (leader)
       terms.set(
         leader,
-        lead.map((p) => leader.weight * p),
+        lead.map((p, label) => leader.weights[label] * p),
       );
     for (const stream of others) {
       const heard = sum(stream.vector);
       if (heard <= 0) continue;
       const mass = sum(stream.labels.map((label) => lead[label]));
       for (const label of stream.labels) {
-        terms.get(stream)[label] = (stream.weight * mass * stream.vector[label]) / heard;
-        total[label] += stream.weight;
+        terms.get(stream)[label] = (stream.weights[label] * mass * stream.vector[label]) / heard;
+        total[label] += stream.weights[label];
       }
     }
     for (let label = 0; label < width; label++) {
@@ -67,11 +89,12 @@ const Fusion = (() => {
     return total > 0 ? powered.map((p) => p / total) : vector;
   }
 
-  const RULES = { weighted_sum: weightedSum, within_vocabulary: withinVocabulary };
+  const RULES = { weighted_sum: weightedSum, within_vocabulary: withinVocabulary, stacked };
 
   /**
    * By stream name, (labels) terms of the fused scores; null if they do not add up to `fused`, as with a
-   * rule this page does not know. `profile` is the report's: its rule and temperatures count.
+   * rule this page does not know. `profile` is the report's: its rule, temperatures, weights of single labels
+   * and biases count, the last two as arrays over the labels.
    */
   function terms(profile, streams, w, fused) {
     if (!Object.hasOwn(RULES, profile.fusion)) return null;
@@ -80,14 +103,20 @@ const Fusion = (() => {
       .map((stream) => ({
         name: stream.name,
         labels: stream.labels,
-        weight: stream.weight(w),
+        weights: Array.from(
+          fused,
+          (_, label) => profile.label_weights?.[stream.name]?.[label] ?? stream.weight(w),
+        ),
+        biases: profile.biases?.[stream.name] ?? new Array(fused.length).fill(0),
         vector: softened(
           Array.from(fused, (_, label) => (stream.knows(label) ? stream.score(w, label) : 0)),
           profile.temperatures[stream.name] ?? 1,
         ),
       }));
     const found = RULES[profile.fusion](spoken, fused.length);
-    const adds = fused.every((score, label) => Math.abs(sum(found.map((t) => t[label])) - score) < TOLERANCE);
+    const sums = Array.from(fused, (_, label) => sum(found.map((term) => term[label])));
+    const result = profile.fusion === "stacked" ? softmax(sums) : sums;
+    const adds = fused.every((score, label) => Math.abs(result[label] - score) < TOLERANCE);
     return adds ? new Map(spoken.map((stream, i) => [stream.name, found[i]])) : null;
   }
 

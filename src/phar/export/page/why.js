@@ -7,6 +7,7 @@ const Why = (() => {
   const RULES = {
     weighted_sum: "Adds: weight × score, over the weights of the streams that spoke.",
     within_vocabulary: "Adds: RGB's score, shared out among the streams that know the label.",
+    stacked: "Adds: weight × log of the score, and a bias, against the mean of all labels; fused is their softmax.",
   };
   let onPick = () => {};
 
