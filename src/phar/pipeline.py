@@ -105,8 +105,8 @@ class Analyzer:
     ) -> Part:
         """Analyse the windows from the first of two numbers to before the second, None for the end.
 
-        Scores are those of an analysis of the whole where the first number is a multiple of `CHUNK_WINDOWS`;
-        elsewhere other windows share a batch, which may change their last digits. A video that ends before the
+        Where the first number is a multiple of `CHUNK_WINDOWS`, the same windows share a batch as in an
+        analysis of the whole; elsewhere the last digits of scores may differ. A video that ends before the
         first window gives a part without predictions. For the rest see `analyze`.
         """
         try:
