@@ -56,7 +56,6 @@ setup(
     packages=find_packages("src"),
     package_data={"": ["*.json", "*.yaml", "*.sql"], "phar.export": ["page/*"]},
     install_requires=requirements("runtime.txt"),
-    extras_require={"ray": requirements("ray.txt")},
     cmdclass={"build_py": BuildWithResources},
     entry_points={
         "console_scripts": [

@@ -61,7 +61,7 @@ class PoisonedJob:
 
 @dataclass
 class DividedPoisonedJob(PoisonedJob):
-    """Does tasks whose act names several, `well+segfault`, in parts; answers with how many parts were done."""
+    """Does a task whose act names several (`well+media`) in parts; answers with how many were done."""
 
     def split(self, task: Act) -> Sequence[Act]:
         return [replace(task, act=act) for act in task.act.split("+")]

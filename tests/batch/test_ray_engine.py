@@ -1,4 +1,4 @@
-"""The Ray engine on a cluster of this machine: the same as the local one, and no loss takes anything along."""
+"""The Ray engine on a cluster of this machine: it does what the local one does, and loses nothing."""
 
 from __future__ import annotations
 
