@@ -33,7 +33,7 @@ $(RUNTIME): setup.py $(PACKAGES)
 	PYTHON=$(BIN)/python sh requirements/install.sh phar
 	@touch $@
 
-$(DEVELOP): requirements/dev.txt $(RUNTIME)
+$(DEVELOP): requirements/dev.txt requirements/ray.txt $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 

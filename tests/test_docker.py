@@ -158,6 +158,7 @@ def test_the_context_holds_nothing_but_what_the_images_copy() -> None:
         ("work_dirs/rgb/epoch_1.pth", True),
         ("checkpoints/phar17/audio.pth", True),
         ("requirements/dev.txt", True),
+        ("requirements/ray.txt", True),
         ("src/phar/__pycache__/schema.cpython-311.pyc", True),
         ("src/phar.egg-info/PKG-INFO", True),
         ("checkpoints/metafile.yml", False),

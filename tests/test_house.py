@@ -30,6 +30,8 @@ ONLY_IN = {
     "av": {"media"},
     "imageio_ffmpeg": {"media", "cli"},
     "moviepy": {"media"},
+    "ray": {"batch"},
+    "fsspec": {"batch"},
     **{name: {"openmmlab"} for name in ("mmaction", "mmcv", "mmdet", "mmengine", "mmpose")},
 }
 

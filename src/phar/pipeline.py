@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from phar import __version__, timeline
 from phar.clock import Stopwatch, Trace
 from phar.fusion import fuse
-from phar.media import MediaReader, WindowMedia
+from phar.media import MediaReader, WindowMedia, joined_counts, warning_lines
 from phar.profile import Profile, describe, load_profile
 from phar.schema import Poses, Prediction, Report, StreamScore, Video, Window
 from phar.streams.persons import join_poses
@@ -27,8 +29,29 @@ Progress = Callable[[str, float, float], None]
 
 #: A chunk is closed when it holds this many windows or this many bytes of frames, whichever
 #: comes first: batches for the nets, and a bound on memory for large pictures.
-_CHUNK_WINDOWS = 4
+CHUNK_WINDOWS = 4
 _CHUNK_BYTES = 400 * 2**20
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was seen in some of a video's windows; `joined` makes a report of all of them."""
+
+    video: Video
+    """As far as it was read: exact in the last part only."""
+    predictions: tuple[Prediction, ...]
+    poses: Poses | None
+    """Of the frames of these windows; None if none were kept."""
+    runtime: Mapping[str, Any]
+    """Backend, device and precision of each net."""
+    skimmed: bool
+    warnings: Mapping[str, int]
+    """What went wrong without stopping the reading, and how often."""
+    main_s: Mapping[str, float]
+    """Seconds of the main thread by stage."""
+    reader_s: Mapping[str, float]
+    """Seconds of reading and waiting."""
+    total_s: float
 
 
 class Analyzer:
@@ -65,21 +88,42 @@ class Analyzer:
         num_threads: decoding threads, 0 for the decoder's choice. progress: told after each chunk.
         Raises MediaError if the file cannot be read at all.
         """
+        part = self.analyze_part(
+            video, keep_poses=keep_poses, num_threads=num_threads, skim=skim, progress=progress
+        )
+        return joined(self.profile, [part], topk=topk)
+
+    def analyze_part(
+        self,
+        video: str | Path,
+        windows: tuple[int, int | None] = (0, None),
+        *,
+        keep_poses: bool = False,
+        num_threads: int = 0,
+        skim: bool = False,
+        progress: Progress | None = None,
+    ) -> Part:
+        """Analyse the windows from the first of two numbers to before the second, None for the end.
+
+        Where the first number is a multiple of `CHUNK_WINDOWS`, the same windows share a batch as in an
+        analysis of the whole; elsewhere the last digits of scores may differ. A video that ends before the
+        first window gives a part without predictions. For the rest see `analyze`.
+        """
         try:
-            return self._analyze(video, keep_poses, topk, num_threads, skim, progress)
+            return self._analyze_part(video, windows, keep_poses, num_threads, skim, progress)
         finally:
             # Neither does the next video's timing hold that of one that failed.
             self._clock.restart()
 
-    def _analyze(
+    def _analyze_part(
         self,
         video: str | Path,
+        windows: tuple[int, int | None],
         keep_poses: bool,
-        topk: int,
         num_threads: int,
         skim: bool,
         progress: Progress | None,
-    ) -> Report:
+    ) -> Part:
         clock = self._clock
         predictions: list[Prediction] = []
         poses: list[Poses] = []
@@ -91,6 +135,7 @@ class Analyzer:
             stride_s=self.profile.stride_s,
             wanted=lambda _, __, window, times_s: self._wanted(window, times_s, looked_at),
             needed=None if looked_at is None else looked_at.touch,
+            windows=windows,
             audio_hz=self.streams.audio_hz,
             num_threads=num_threads,
             trace=clock.trace,
@@ -102,24 +147,17 @@ class Analyzer:
                     if keep_poses and seen is not None:
                         poses.append(seen)
                 tell("analyse", predictions[-1].window.end_s, reader.video.duration_s)
-            source, warnings, reading = reader.video, list(reader.warnings), asdict(reader.timing)
-        with clock.stage("segments"):
-            segments = timeline.segments(predictions, self.profile.labels, self.profile.segments)
-            tags = timeline.tags(segments, [p.window for p in predictions], source.duration_s)
-        return Report(
+            source, warnings, reading = reader.video, reader.warning_counts, asdict(reader.timing)
+        return Part(
             video=source,
-            profile=describe(self.profile, skimmed=skim, **self.streams.runtime),
-            labels=self.profile.labels,
-            vocabularies=self._terms["vocabularies"],
             predictions=tuple(predictions),
-            timestamps=tuple(segments),
-            tags=tuple(tags),
-            timing=self._timing(source, reading),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            phar_version=__version__,
-            topk=topk,
             poses=join_poses(poses) if keep_poses else None,
-            warnings=tuple(warnings),
+            runtime=self.streams.runtime,
+            skimmed=skim,
+            warnings=warnings,
+            main_s=clock.seconds,
+            reader_s=reading,
+            total_s=clock.total_s,
         )
 
     def predict(self, media: list[WindowMedia]) -> list[Prediction]:
@@ -160,7 +198,7 @@ class Analyzer:
             if media is not None:
                 chunk.append(media)
                 num_bytes += media.num_bytes
-            full = len(chunk) == _CHUNK_WINDOWS or num_bytes >= _CHUNK_BYTES
+            full = len(chunk) == CHUNK_WINDOWS or num_bytes >= _CHUNK_BYTES
             if chunk and (media is None or full):
                 yield chunk
                 chunk, num_bytes = [], 0
@@ -201,14 +239,49 @@ class Analyzer:
                 chunk = Chunk(media, [answer.score for answer in answers["rgb"]])
         return answers
 
-    def _timing(self, video: Video, reading: dict[str, float]) -> dict[str, Any]:
-        total_s = self._clock.total_s
-        return {
-            "main": {name: round(s, 3) for name, s in self._clock.seconds.items()},
-            "reader": {name: round(s, 3) for name, s in reading.items()},
+
+def joined(profile: Profile, parts: Sequence[Part], *, topk: int = 5) -> Report:
+    """Return the report of a video of which every window is in one of `parts`, given in order of time.
+
+    Seconds in `timing` are the sums over the parts, whether they were made at once or one by one.
+    """
+    started = time.perf_counter()
+    video = parts[-1].video
+    predictions = [prediction for part in parts for prediction in part.predictions]
+    poses = [part.poses for part in parts if part.poses is not None]
+    segments = timeline.segments(predictions, profile.labels, profile.segments)
+    tags = timeline.tags(segments, [p.window for p in predictions], video.duration_s)
+    main_s = _added(part.main_s for part in parts)
+    joining_s = time.perf_counter() - started
+    total_s = sum(part.total_s for part in parts) + joining_s
+    return Report(
+        video=video,
+        profile=describe(profile, skimmed=parts[0].skimmed, **parts[0].runtime),
+        labels=profile.labels,
+        vocabularies={name: spec.labels for name, spec in profile.streams.items()},
+        predictions=tuple(predictions),
+        timestamps=tuple(segments),
+        tags=tuple(tags),
+        timing={
+            "main": {**main_s, "segments": round(joining_s, 3)},
+            "reader": _added(part.reader_s for part in parts),
             "total_s": round(total_s, 3),
             "realtime_factor": round(video.duration_s / total_s, 3),
-        }
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        phar_version=__version__,
+        topk=topk,
+        poses=join_poses(poses) if poses else None,
+        warnings=warning_lines(joined_counts([part.warnings for part in parts])),
+    )
+
+
+def _added(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Add up seconds by stage."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return {name: round(seconds, 3) for name, seconds in total.items()}
 
 
 def analyze(

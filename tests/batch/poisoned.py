@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from phar.schema import MediaError, ModelError
@@ -43,6 +46,9 @@ class PoisonedJob:
             held = []
             while True:
                 held.append(bytearray(os.urandom(1 << 20) * 16))
+        elif task.act == "lost once" and not Path(task.path).exists():
+            Path(task.path).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         elif task.act == "exit":
             os._exit(5)
         elif task.act == "media":
@@ -51,3 +57,14 @@ class PoisonedJob:
             raise ZeroDivisionError("division by zero")
         self.done += 1
         return os.getpid(), self.done
+
+
+@dataclass
+class DividedPoisonedJob(PoisonedJob):
+    """Does a task whose act names several (`well+media`) in parts; answers with how many were done."""
+
+    def split(self, task: Act) -> Sequence[Act]:
+        return [replace(task, act=act) for act in task.act.split("+")]
+
+    def join(self, task: Act, results: Sequence[tuple[int, int]]) -> int:
+        return sum(done > 0 for _, done in results)

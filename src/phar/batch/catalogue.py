@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from filelock import lock_descriptor
 
+from phar.batch import storage
 from phar.batch.sources import Found, Stamp
 from phar.schema import NONE, OutputError, Segment, Tag, UsageError, Video
 
@@ -225,7 +226,7 @@ class Catalogue(Rows):
     def forget_missing(self) -> int:
         """Drop the videos whose files are gone, and return how many; their outputs stay."""
         rows = self._database.execute("SELECT id, path FROM video").fetchall()
-        gone = [(row_id,) for row_id, path in rows if not Path(os.fsdecode(path)).exists()]
+        gone = [(row_id,) for row_id, path in rows if not _is_there(os.fsdecode(path))]
         with self._transaction() as database:
             for table in ("tag", "span", "vector"):
                 database.executemany(f"DELETE FROM {table} WHERE video_id = ?", gone)
@@ -254,6 +255,10 @@ class Catalogue(Rows):
         with _as_output_error(self.path), self._database:
             self._database.execute("BEGIN IMMEDIATE")
             yield self._database
+
+
+def _is_there(path: str) -> bool:
+    return storage.exists(path) if storage.is_url(path) else Path(path).exists()
 
 
 def vector(shares: Mapping[int, float]) -> np.ndarray[Any, np.dtype[np.float32]]:

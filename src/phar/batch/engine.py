@@ -1,14 +1,16 @@
 """What an engine is: something that gets tasks done somewhere else, and tells how each of them went.
 
 The batch asks for nothing more, so that processes of this machine (`LocalEngine`) can be exchanged for
-another engine.
+a cluster (`RayEngine`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from phar.schema import ModelError, PharError
 
 #: Called with a stage's name, the seconds of video that are done and the expected duration.
 Tell = Callable[[str, float, float], None]
@@ -37,6 +39,17 @@ class Job(Protocol):
 
     def run(self, task: Any, tell: Tell) -> Any:
         """Do the task and return what came of it, to be pickled; PharError is how a task fails."""
+
+
+@runtime_checkable
+class DividedJob(Job, Protocol):
+    """A job whose tasks may be done in parts, by several workers at once."""
+
+    def split(self, task: Any) -> Sequence[Any]:
+        """Return the parts in which a task is to be done, each one for `run`; the task alone for no parts."""
+
+    def join(self, task: Any, results: Sequence[Any]) -> Any:
+        """Return what came of a task from what came of its parts, in their order."""
 
 
 @dataclass(frozen=True)
@@ -87,3 +100,24 @@ class Engine(Protocol):
         Raises:
             PharError: the job could not be prepared, so that no task can be done.
         """
+
+
+def error_of(code: int, message: str) -> PharError:
+    """Return the error that a worker met, with its exit code."""
+    error = ModelError(message) if code == ModelError.exit_code else PharError(message)
+    error.exit_code = code
+    return error
+
+
+def code_of(error: BaseException) -> int:
+    """Return the exit code that an error has as the failure of a command."""
+    return error.exit_code if isinstance(error, PharError) else 1
+
+
+def line_of(error: BaseException) -> str:
+    """Return what an error that ended a task tells, in one line."""
+    if isinstance(error, PharError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there was not enough memory; raise --memory or give fewer --workers"
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"

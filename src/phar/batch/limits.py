@@ -33,8 +33,8 @@ _WORKER_CORES = 4
 class Limits:
     """What a worker may take for one video before it is stopped."""
 
-    memory_bytes: int
-    """Resident memory of the process, models included."""
+    memory_bytes: int | None
+    """Resident memory of the process, models included; None: what its machine allows."""
     time_s: float | None = None
     """Seconds for one video; None: by its length and size."""
 

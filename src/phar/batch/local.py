@@ -16,10 +16,10 @@ from typing import Any
 
 import psutil
 
-from phar.batch.engine import Event, Failed, Feed, Finished, Job, Progress
+from phar.batch.engine import Event, Failed, Feed, Finished, Job, Progress, error_of
 from phar.batch.limits import Limits
 from phar.batch.worker import FAILED, FINISHED, PREPARED, PROGRESS, serve
-from phar.schema import MediaError, ModelError, PharError
+from phar.schema import MediaError, ModelError
 
 #: How often limits are looked at. A process takes memory at a few GiB a second at most.
 _LOOK_S = 0.2
@@ -123,7 +123,7 @@ class _Worker:
         if self.task is None or self.lost:
             return
         used = self._used_bytes()
-        if used > self._limits.memory_bytes:
+        if self._limits.memory_bytes is not None and used > self._limits.memory_bytes:
             yield self._ended(
                 MediaError.exit_code,
                 f"took {used / 2**30:.1f} GiB of memory{self._where}, "
@@ -164,7 +164,7 @@ class _Worker:
             code, message, fit = given
             yield self._ended(code, message, replace=not fit)
         else:
-            raise _error(*given)
+            raise error_of(*given)
 
     def _ended(self, code: int, message: str, *, replace: bool = True) -> Failed:
         """Part with the task, and with the process unless it is fit for another."""
@@ -192,9 +192,3 @@ class _Worker:
             return int(self._memory.memory_info().rss)
         except psutil.Error:
             return 0
-
-
-def _error(code: int, message: str) -> PharError:
-    error = ModelError(message) if code == ModelError.exit_code else PharError(message)
-    error.exit_code = code
-    return error

@@ -84,13 +84,15 @@ def verdict(rows: Rows, wanted: Wanted, row: Row | None, stamp: Stamp | None) ->
     enough = row.has_poses or not wanted.keep_poses
     if same and row.status == "done" and row.settings == wanted.settings and enough:
         outputs = wanted.places.all(row.place, wanted.formats, wanted.keep_poses)
-        if all(path.is_file() for path in outputs):
+        if all(map(wanted.places.has, outputs)):
             return SKIP, None
     donors = [
         donor
         for donor in rows.with_scores(row.sha256, wanted.analysis)
-        if wanted.places.report(donor.place).is_file()
-        and (not wanted.keep_poses or (donor.has_poses and wanted.places.poses(donor.place).is_file()))
+        if wanted.places.has(wanted.places.report(donor.place))
+        and (
+            not wanted.keep_poses or (donor.has_poses and wanted.places.has(wanted.places.poses(donor.place)))
+        )
     ]
     if donors:
         return RECOMPUTE, next((donor for donor in donors if donor.id == row.id), donors[0])

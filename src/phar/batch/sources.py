@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from phar.batch import storage
 from phar.schema import MediaError, UsageError
 
 #: What a file in a folder must end in to be taken for a video; one that is named itself may end in anything.
@@ -46,6 +47,8 @@ class Stamp:
         Raises:
             MediaError: there is no such file, or it is no ordinary one.
         """
+        if storage.is_url(path):
+            return cls(*storage.about(path))
         try:
             status = Path(path).stat()
         except (OSError, ValueError) as error:
@@ -62,7 +65,7 @@ class Found:
     """One video that is meant."""
 
     path: str
-    """Absolute; bytes that are no UTF-8 are surrogates, as `os.fsdecode` gives them."""
+    """Absolute, or a URL; bytes that are no UTF-8 are surrogates, as `os.fsdecode` gives them."""
     place: str
     """Where its outputs lie below a folder of outputs, without a suffix: `folder/sub/clip.mp4`."""
     stamp: Stamp | None
@@ -80,7 +83,8 @@ def find_videos(sources: Iterable[str], lists: Iterable[bytes], excluded: Path |
     """Return the videos that are meant, each once, in the order of the sources and by name within a folder.
 
     Args:
-        sources: folders, which are searched through; files; patterns with `*`, `?`, `[...]` and `**`.
+        sources: folders, which are searched through; files; patterns with `*`, `?`, `[...]` and `**`; or
+            URLs of such.
         lists: contents of lists, see `listed`; a name on a list that is not there is found, without a stamp.
         excluded: a folder that is not searched, the outputs'.
 
@@ -89,12 +93,12 @@ def find_videos(sources: Iterable[str], lists: Iterable[bytes], excluded: Path |
     """
     found: dict[str, Found] = {}
     named = 0
-    for source in sources:
+    for source in map(storage.from_file_url, sources):
         named += 1
         for item in _expanded(source, excluded):
             found.setdefault(item.path, item)
     for content in lists:
-        for name in listed(content):
+        for name in map(storage.from_file_url, listed(content)):
             named += 1
             items = _in_folder(name, excluded) if Path(name).is_dir() else [_file(name)]
             for item in items:
@@ -146,7 +150,9 @@ def _escaped(character: str) -> str:
 
 def _expanded(source: str, excluded: Path | None) -> Iterator[Found]:
     path = Path(source)
-    if path.is_dir():
+    if storage.is_url(source):
+        yield from _at_url(source)
+    elif path.is_dir():
         yield from _in_folder(source, excluded)
     elif path.exists() or path.is_symlink():
         yield _file(source)
@@ -175,6 +181,8 @@ def _hidden(part: str) -> bool:
 
 def absolute(path: str) -> str:
     """Return the path that a video is known by: without `..`, and with links as they are."""
+    if storage.is_url(path):
+        return path
     # Path.resolve would follow links.
     return os.path.abspath(path)  # noqa: PTH100
 
@@ -198,8 +206,30 @@ def _in_folder(source: str, excluded: Path | None) -> Iterator[Found]:
                 yield _found(path, Path(root.name or "root", path.relative_to(root)))
 
 
+def _at_url(source: str) -> Iterator[Found]:
+    """Search a URL as a folder, a pattern or a file is searched."""
+    stem = re.split(r"[*?\[]", source)[0]
+    above = (source.rstrip("/") if source == stem else stem.rpartition("/")[0]).rpartition("/")[2]
+    for url, below, stamp in storage.search(source):
+        name = Path(below)
+        named_itself = url == source
+        if not named_itself and (name.suffix.lower() not in VIDEO_SUFFIXES or any(map(_hidden, name.parts))):
+            continue
+        if named_itself:
+            yield _file(url)
+        else:
+            yield Found(url, str(Path(above or "root", name.with_name(_shortened(name.name)))), Stamp(*stamp))
+
+
 def _file(source: str) -> Found:
     """Take one file as if its folder had been named."""
+    if storage.is_url(source):
+        folder, _, name = source.rpartition("/")
+        place = Path(folder.rpartition("/")[2] or "root", _shortened(name))
+        try:
+            return Found(source, str(place), Stamp.of(source))
+        except MediaError:
+            return Found(source, str(place), None)
     path = Path(absolute(source))
     return _found(path, Path(path.parent.name or "root", path.name))
 

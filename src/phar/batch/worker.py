@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from phar.batch.engine import Job
+from phar.batch.engine import Job, code_of, line_of
 from phar.schema import PharError
 
 #: What a worker tells: its name, then what is given with it.
@@ -37,7 +37,7 @@ def serve(connection: Connection, job: Job, slot: int, verbose: bool) -> None:
         try:
             job.prepare(slot, task)
         except BaseException as error:
-            connection.send((UNPREPARED, _code(error), _line(error)))
+            connection.send((UNPREPARED, code_of(error), line_of(error)))
             return
         connection.send((PREPARED,))
         try:
@@ -47,7 +47,7 @@ def serve(connection: Connection, job: Job, slot: int, verbose: bool) -> None:
         except BaseException as error:
             if verbose:
                 traceback.print_exc()
-            connection.send((FAILED, _code(error), _line(error), False))
+            connection.send((FAILED, code_of(error), line_of(error), False))
             return
         else:
             connection.send((FINISHED, result))
@@ -58,18 +58,6 @@ def _received(connection: Connection) -> Any | None:
         return connection.recv()
     except EOFError:
         return None
-
-
-def _code(error: BaseException) -> int:
-    return error.exit_code if isinstance(error, PharError) else 1
-
-
-def _line(error: BaseException) -> str:
-    if isinstance(error, PharError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "there was not enough memory; raise --memory or give fewer --workers"
-    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _silence() -> None:

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phar.cli import overrides
-from phar.cli.values import amount, count, device, seconds
+from phar.cli.values import amount, count, device, file_or_url, length, seconds
 from phar.export import WRITERS
 from phar.schema import UsageError
 
 if TYPE_CHECKING:
+    from phar.batch.engine import Engine
     from phar.batch.runner import Summary, Wanted
     from phar.batch.sources import Found
 
@@ -41,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="names of videos and folders, one a line or separated by NUL",
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for all outputs")
+    parser.add_argument(
+        "--out", required=True, type=file_or_url, metavar="DIR", help="folder for all outputs, or a URL"
+    )
+    parser.add_argument(
+        "--catalogue", type=Path, metavar="DIR", help="folder for the catalogue (default: that of --out)"
+    )
     parser.add_argument("--profile", metavar="NAME|FILE", help="a bundled profile or a YAML file")
     parser.add_argument(
         "--preset", choices=("fast", "balanced", "accurate"), help="the profile's settings for this aim"
@@ -85,6 +91,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GIB",
         help="most memory for one worker (default: 80 %% of the machine's, shared)",
     )
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="who does the work: processes of this machine, or a Ray cluster (default: local)",
+    )
+    cluster.add_argument(
+        "--address",
+        metavar="auto|HOST:PORT",
+        help="the cluster (default: one of this machine alone, for this batch)",
+    )
+    cluster.add_argument(
+        "--gpus-per-worker",
+        type=length,
+        metavar="N",
+        help="part of a GPU each worker takes, 0.5 for two on one (default: 1 if there are any)",
+    )
+    cluster.add_argument(
+        "--cpus-per-worker", type=amount, metavar="N", help="cores each worker takes (default: 4)"
+    )
+    cluster.add_argument(
+        "--split-minutes",
+        type=amount,
+        metavar="MIN",
+        help="analyse longer videos in parts of this length, on several workers at once",
+    )
     out = parser.add_argument_group("output")
     out.add_argument(
         "--format",
@@ -104,12 +137,11 @@ def run(args: argparse.Namespace) -> int:
     """Find out what is to be done, and do it or say it."""
     from phar.batch.catalogue import Catalogue
     from phar.batch.job import Places, VideoJob
-    from phar.batch.limits import Limits, default_memory_bytes, default_workers, num_cores
-    from phar.batch.local import LocalEngine
     from phar.batch.runner import Batch, Wanted
     from phar.profile import default_profile, load_profile, require_checkpoints
     from phar.profile.fingerprint import analysis_fingerprint, settings_fingerprint
 
+    folder = _catalogue_folder(args)
     found = _found(args)
     chosen, reason = (args.profile, "asked for") if args.profile else default_profile()
     profile = overrides.apply(args, load_profile(chosen))
@@ -122,34 +154,33 @@ def run(args: argparse.Namespace) -> int:
     wanted = Wanted(
         analysis=analysis_fingerprint(profile),
         settings=settings_fingerprint(profile, formats, args.topk, args.preset),
-        places=Places(args.out),
+        places=Places(folder, args.out) if isinstance(args.out, str) else Places(args.out),
         formats=formats,
         keep_poses=args.save_poses,
         retry_failed=args.retry_failed,
     )
     if args.dry_run:
-        return _say_what_would_be_done(args.out, wanted, found)
+        return _say_what_would_be_done(folder, wanted, found)
     if not found:
         print(f"{args.out}: no file has changed since {args.since}")
         return 0
 
     from phar.cli.batch_bar import BatchBar
 
-    num_workers = args.workers or default_workers(args.device)
+    engine, num_threads = _engine(args)
     job = VideoJob(
         profile=profile,
-        places=wanted.places,
+        places=Places(wanted.places.folder, wanted.places.url),
         formats=formats,
         topk=args.topk,
         keep_poses=args.save_poses,
         about={"preset": args.preset, "chosen": reason},
         device=args.device,
         backend=args.backend,
-        num_threads=max(1, num_cores() // num_workers) if num_workers > 1 else 0,
+        num_threads=num_threads,
+        split_s=args.split_minutes and args.split_minutes * 60,
     )
-    memory_bytes = int(args.memory * 2**30) if args.memory else default_memory_bytes(num_workers)
-    engine = LocalEngine(num_workers, Limits(memory_bytes, args.timeout), verbose=args.verbose)
-    with Catalogue(args.out) as catalogue, BatchBar() as bar:
+    with Catalogue(folder) as catalogue, BatchBar() as bar:
         batch = Batch(catalogue, wanted, job, bar)
         try:
             batch.run(found, engine)
@@ -159,6 +190,47 @@ def run(args: argparse.Namespace) -> int:
         if args.forget_missing:
             print(f"{args.out}: {catalogue.forget_missing()} videos forgotten, their files are gone")
     return _SOME_FAILED if batch.summary.failed or batch.summary.failed_before else 0
+
+
+def _catalogue_folder(args: argparse.Namespace) -> Path:
+    """Return where the catalogue lies, always a local folder. Raises UsageError."""
+    if args.catalogue is not None:
+        return Path(args.catalogue)
+    if isinstance(args.out, str):
+        raise UsageError(f"--out {args.out} is a URL; name a local folder for the catalogue with --catalogue")
+    return Path(args.out)
+
+
+def _engine(args: argparse.Namespace) -> tuple[Engine, int]:
+    """Return who does the work, and on how many threads each of its workers computes. Raises UsageError."""
+    from phar.batch.limits import Limits, default_memory_bytes, default_workers, num_cores
+
+    memory_bytes = int(args.memory * 2**30) if args.memory else None
+    if args.engine == "local":
+        from phar.batch.local import LocalEngine
+
+        for name in ("address", "gpus_per_worker", "cpus_per_worker", "split_minutes"):
+            if getattr(args, name) is not None:
+                raise UsageError(f"--{name.replace('_', '-')} is for --engine ray; add that or leave it out")
+        num_workers = args.workers or default_workers(args.device)
+        limits = Limits(memory_bytes or default_memory_bytes(num_workers), args.timeout)
+        num_threads = max(1, num_cores() // num_workers) if num_workers > 1 else 0
+        return LocalEngine(num_workers, limits, verbose=args.verbose), num_threads
+    try:
+        from phar.batch.actors import Share
+        from phar.batch.cluster import RayEngine
+    except ImportError as error:
+        raise UsageError(f"--engine ray: {error}; install it: pip install -r requirements/ray.txt") from None
+    cpus = args.cpus_per_worker or (4 if args.address else min(4, num_cores()))
+    gpus = 0.0 if args.device == "cpu" else args.gpus_per_worker
+    ray_engine = RayEngine(
+        Limits(memory_bytes, args.timeout),
+        Share(cpus, gpus),
+        address=args.address,
+        num_workers=args.workers,
+        verbose=args.verbose,
+    )
+    return ray_engine, max(1, int(cpus))
 
 
 def _found(args: argparse.Namespace) -> list[Found]:
@@ -177,7 +249,7 @@ def _found(args: argparse.Namespace) -> list[Found]:
     if not sources and not lists:
         raise UsageError("no videos named; give folders, videos, patterns, - or --list FILE")
     since = read_since(args.since, datetime.now()) if args.since else None
-    found = find_videos(sources, lists, args.out)
+    found = find_videos(sources, lists, None if isinstance(args.out, str) else args.out)
     if since is None:
         return found
     return [item for item in found if item.stamp is None or item.stamp.mtime_ns >= since * 1e9]
@@ -206,7 +278,7 @@ def _say_what_would_be_done(folder: Path, wanted: Wanted, found: Sequence[Found]
     return 0
 
 
-def _say_how_it_went(folder: Path, summary: Summary) -> None:
+def _say_how_it_went(folder: Path | str, summary: Summary) -> None:
     counts = {
         "analysed": summary.analysed,
         "recomputed": summary.recomputed,

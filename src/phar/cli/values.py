@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 
 def count(text: str) -> int:
@@ -28,6 +29,14 @@ def amount(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def file_or_url(text: str) -> Path | str:
+    """Return a path, also for a file:// URL, or any other URL as its text."""
+    from phar.batch.storage import from_file_url, is_url
+
+    path = from_file_url(text)
+    return path.rstrip("/") if is_url(path) else Path(path)
 
 
 def length(text: str) -> float:

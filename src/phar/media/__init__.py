@@ -1,13 +1,13 @@
 """Probe, decode and write media: the only room that knows ffmpeg and PyAV."""
 
-from phar.media.assembly import Wanted
 from phar.media.chapters import copy_with_chapters, first_frame_offset_s
 from phar.media.excerpt import write_excerpt
 from phar.media.fetch import Fetched, fetched
 from phar.media.frame import Frame
+from phar.media.plan import Wanted
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, frame_times_s, read_frames
 from phar.media.sound import Sound
-from phar.media.source import probe
+from phar.media.source import joined_counts, probe, warning_lines
 from phar.media.stills import read_stills
 from phar.media.writer import TimedPicture, at_rate, write_video
 
@@ -25,9 +25,11 @@ __all__ = [
     "fetched",
     "first_frame_offset_s",
     "frame_times_s",
+    "joined_counts",
     "probe",
     "read_frames",
     "read_stills",
+    "warning_lines",
     "write_excerpt",
     "write_video",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from phar.media.audio import AudioTrack
 from phar.media.demux import MAX_GAP_S, Demuxer, Packet
 from phar.media.frame import Converter, Frame, Geometry
-from phar.media.source import Source, Warnings
+from phar.media.plan import Plan
+from phar.media.source import DAMAGED_PACKET, DAMAGED_PICTURE, OUT_OF_ORDER, Source, Warnings
 from phar.schema import MediaError, Video, Window
-
-#: num_frames, fps, window, frame_times_s -> indices of the frames to keep.
-Wanted = Callable[[int, float, Window, NDArray[np.float64]], Collection[int]]
 
 Piece = tuple[Window, NDArray[np.float64], Mapping[int, Frame], NDArray[np.float32] | None]
 
@@ -29,6 +27,9 @@ _EDGE_S = 1e-6
 #: Packets that may fail in a row before the first picture.
 _MAX_FAILED_PACKETS = 3000
 
+#: Pictures of a span are decoded from this long before it on, so that the picture before its first is known.
+_SPAN_LEAD_S = 1.0
+
 #: How far the video may be read past a window while its sound has not come; of a live source, whose sound
 #: may have gone for good while somebody waits for the pictures.
 _AUDIO_LAG_S = 10.0
@@ -36,19 +37,6 @@ _AUDIO_LAG_LIVE_S = 0.3
 
 #: Frames out of order in a row after which timestamps are given up for counting.
 _MAX_STEPS_BACK = 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a reader is asked for; see `MediaReader`."""
-
-    window_s: float
-    stride_s: float
-    wanted: Wanted
-    audio_hz: int | None
-    window_bytes: int
-    needed: Callable[[float, float], bool] | None = None
-    live: bool = False
 
 
 @dataclass
@@ -80,6 +68,7 @@ class Assembly:
         self._plan = plan
         self._window_s = plan.window_s
         self._stride_s = Fraction(str(plan.stride_s))
+        self._span_start_s = self._start_s(plan.windows[0]) - _SPAN_LEAD_S
         self._converter = converter
         self._warnings = warnings
         self._stopped = stopped
@@ -120,11 +109,21 @@ class Assembly:
         return float((self._origin or 0) * self._tick_s)
 
     def windows(self) -> Iterator[Piece]:
-        """Decode the file and yield its windows in order.
+        """Decode the file and yield the windows asked for, in order.
 
         Raises:
             MediaError: nothing could be decoded.
         """
+        end = self._plan.windows[1]
+        for piece in self._all_windows():
+            index = piece[0].index
+            if self._plan.takes(index):
+                yield piece
+            if end is not None and index + 1 >= end:
+                return
+
+    def _all_windows(self) -> Iterator[Piece]:
+        """Yield every window; those that were not asked for have no pictures."""
         last: av.VideoFrame | None = None
         for stored in self._decode():
             if isinstance(stored, float):
@@ -180,26 +179,41 @@ class Assembly:
         except EOFError:
             return []
         except (av.error.FFmpegError, ValueError, MemoryError):
-            self._warnings.add("video: a damaged packet was skipped")
+            self._warn(DAMAGED_PACKET, packet)
             return None
         for frame in frames:
             if frame.is_corrupt:
-                self._warnings.add("video: a damaged picture was shown as far as it could be decoded")
+                self._warn(DAMAGED_PICTURE, frame)
         return frames
+
+    def _warn(self, text: str, of: Packet | av.VideoFrame | None) -> None:
+        """Warn of something in the pictures, unless another span's reader does."""
+        first, end = self._plan.windows
+        if (first, end) != (0, None):
+            ticks = None if of is None else of.dts if self._demuxer.timed_by_dts else of.pts
+            time_s = math.inf if ticks is None else self._seconds(ticks)
+            before = first > 0 and time_s < self._start_s(first)
+            if before or (end is not None and time_s >= self._start_s(end)):
+                return
+        self._warnings.add(text)
 
     def _unneeded_until(self, packet: Packet) -> float | None:
         """Return where the group of pictures that `packet` begins ends, if no one needs it; seconds.
 
         The first group, which fixes time 0, and the last, which fixes the end, are always needed.
         """
-        if self._plan.needed is None or self._origin is None or not packet.is_keyframe:
+        if self._origin is None or not packet.is_keyframe:
             return None
         start = packet.dts if self._demuxer.timed_by_dts else packet.pts
+        if start is None or (self._plan.needed is None and self._seconds(start) >= self._span_start_s):
+            return None
         end = self._demuxer.next_key()
-        if start is None or end is None or end <= start:
+        if end is None or end <= start:
             return None
         start_s, end_s = self._seconds(start), self._seconds(end)
-        return None if self._plan.needed(start_s, end_s) else end_s
+        if end_s <= self._span_start_s:
+            return end_s
+        return None if self._plan.needed is None or self._plan.needed(start_s, end_s) else end_s
 
     def _pass_over(self) -> None:
         """Leave out the packets up to the next key frame."""
@@ -245,7 +259,7 @@ class Assembly:
             self._counting = True
             self._warnings.add("video: timestamps make no sense; frames are timed by their number")
             return last + demuxer.frame_ticks
-        self._warnings.add("video: a frame out of order was left out")
+        self._warn(OUT_OF_ORDER, stored)
         return None
 
     def _seconds(self, ticks: int) -> float:
@@ -289,8 +303,10 @@ class Assembly:
         window = Window(self._next, start_s, min(start_s + self._window_s, claimed_end_s))
         self._next += 1
         times_s = np.array([self._seconds(t) for t in ticks] or [start_s], np.float64)
-        asked = self._plan.wanted(len(times_s), float(self._fps), window, times_s)
-        pending = sorted({int(i) for i in asked})
+        pending: list[int] = []
+        if self._plan.takes(window.index):
+            asked = self._plan.wanted(len(times_s), float(self._fps), window, times_s)
+            pending = sorted({int(i) for i in asked})
         if pending and not 0 <= pending[0] <= pending[-1] < len(times_s):
             raise ValueError(f"wanted frames {pending[0]} to {pending[-1]} of a window of {len(times_s)}")
         opened = _Open(

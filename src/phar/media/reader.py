@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phar.clock import Trace
-from phar.media.assembly import Assembly, Plan, Wanted
+from phar.media.assembly import Assembly
 from phar.media.channel import Channel
 from phar.media.demux import Demuxer
 from phar.media.frame import Converter, Frame
+from phar.media.plan import Plan, Wanted
 from phar.media.source import Source, Warnings
 from phar.schema import MediaError, UsageError, Video, Window
 
@@ -108,6 +109,9 @@ class MediaReader:
         needed: tells whether any part of [start_s, end_s) is needed; groups of pictures of which
             nothing is are not decoded. The windows they lie in still come, with the frame times
             their packets promise.
+        windows: read only the windows from the first of these numbers to before the second (None: to the
+            end), exactly as they are when all are read: decoding begins at the key frame before them, and
+            sound is decoded from the start. `video` is exact only if the end is read.
         live: whether somebody waits: hand windows out as soon as may be, though sound that comes late is
             lost.
         trace: where the decoding thread notes what it does, a span per window.
@@ -131,13 +135,14 @@ class MediaReader:
         window_bytes: int = 256 << 20,
         num_threads: int | None = None,
         needed: Callable[[float, float], bool] | None = None,
+        windows: tuple[int, int | None] = (0, None),
         live: bool = False,
         trace: Trace | None = None,
     ) -> None:
         if not 0 < stride_s <= window_s:
             raise UsageError(f"stride of {stride_s} s must be above 0 and at most the window of {window_s} s")
         self._path = path
-        self._plan = Plan(window_s, stride_s, wanted, audio_hz, window_bytes, needed, live)
+        self._plan = Plan(window_s, stride_s, wanted, audio_hz, window_bytes, needed, windows, live)
         self._num_threads = num_threads
         self._trace = trace
         self._channel: Channel[WindowMedia] = Channel(queue_windows, queue_bytes)
@@ -194,6 +199,11 @@ class MediaReader:
     def warnings(self) -> tuple[str, ...]:
         """What went wrong without stopping the reading, one line each."""
         return self._warnings.lines()
+
+    @property
+    def warning_counts(self) -> Mapping[str, int]:
+        """The same, as how often each text came up."""
+        return dict(self._warnings.counts)
 
     @property
     def timing(self) -> MediaTiming:

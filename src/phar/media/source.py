@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,6 +45,13 @@ _LEAST_BIT_RATE = 100
 #: Packets tried for the first picture before a probe gives up on it.
 _PROBE_PACKETS = 300
 
+DAMAGED_PACKET = "video: a damaged packet was skipped"
+DAMAGED_PICTURE = "video: a damaged picture was shown as far as it could be decoded"
+OUT_OF_ORDER = "video: a frame out of order was left out"
+
+#: Warnings that come with the decoding of pictures.
+OF_PICTURES = frozenset((DAMAGED_PACKET, DAMAGED_PICTURE, OUT_OF_ORDER))
+
 _PLAYLIST_HEADS = (b"ffconcat", b"#EXTM3U", b"[playlist]", b"<smil", b"<asx")
 
 # Broken files make libav write a line per packet to stderr; what matters of it is in the warnings.
@@ -54,15 +62,32 @@ class Warnings:
     """Things that went wrong but did not stop the reading, each said once with its count."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
 
     def add(self, text: str) -> None:
         """Count one occurrence of `text`."""
-        self._counts[text] += 1
+        self.counts[text] += 1
 
     def lines(self) -> tuple[str, ...]:
         """One line per text, in the order of first occurrence."""
-        return tuple(f"{text} ({n} times)" if n > 1 else text for text, n in self._counts.items())
+        return warning_lines(self.counts)
+
+
+def warning_lines(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return one line per text, with its count if it is above 1."""
+    return tuple(f"{text} ({n} times)" if n > 1 else text for text, n in counts.items())
+
+
+def joined_counts(parts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Return how often each thing went wrong in a video of which every part was read by itself.
+
+    Pictures are decoded by one part each; what is read for the sake of time and sound, by every part up to
+    its own end.
+    """
+    texts = dict.fromkeys(text for part in parts for text in part)
+    return {
+        text: (sum if text in OF_PICTURES else max)(part.get(text, 0) for part in parts) for text in texts
+    }
 
 
 class Source:
