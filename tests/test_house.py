@@ -19,7 +19,8 @@ FLOORS = (
     {"openmmlab", "export", "synth", "recompute"},
     {"streams"},
     {"pipeline"},
-    {"dataset", "training", "evaluate", "models", "moderation", "batch", "serve"},
+    {"dataset"},
+    {"training", "evaluate", "models", "moderation", "batch", "serve"},
     {"cli"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
