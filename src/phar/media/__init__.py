@@ -5,8 +5,10 @@ from phar.media.chapters import copy_with_chapters, first_frame_offset_s
 from phar.media.excerpt import write_excerpt
 from phar.media.frame import Frame
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, frame_times_s, read_frames
+from phar.media.recording import has_pictures, read_recording, recording_s
 from phar.media.sound import Sound
 from phar.media.source import probe
+from phar.media.span import frames_between, sound_between
 from phar.media.stills import read_stills
 from phar.media.writer import TimedPicture, at_rate, write_video
 
@@ -22,9 +24,14 @@ __all__ = [
     "copy_with_chapters",
     "first_frame_offset_s",
     "frame_times_s",
+    "frames_between",
+    "has_pictures",
     "probe",
     "read_frames",
+    "read_recording",
     "read_stills",
+    "recording_s",
+    "sound_between",
     "write_excerpt",
     "write_video",
 ]

@@ -75,7 +75,7 @@ class Source:
 
     def __init__(self, path: str | Path, num_threads: int | None = None) -> None:
         self.path = str(path)
-        self.container = _open(self.path)
+        self.container = open_container(self.path)
         try:
             self.video = _choose_video(self.container, self.path)
             self.audio, self.audio_problem = _choose_audio(self.container, self.video)
@@ -189,7 +189,12 @@ def looks_encrypted(path: str) -> bool:
     return mp4 or matroska
 
 
-def _open(path: str) -> av.container.InputContainer:
+def open_container(path: str) -> av.container.InputContainer:
+    """Open a file, and nothing that it names.
+
+    Raises:
+        MediaError: missing, empty, refused or no media file.
+    """
     file = Path(path)
     try:
         if not file.exists():
