@@ -75,9 +75,10 @@ def scope(name: str) -> Iterator[None]:
             import mmaction.datasets.transforms
             import mmaction.models  # noqa: F401
 
-            from phar.openmmlab import stem
+            from phar.openmmlab import augmenting, pose_steps, sound_steps, stem
 
-            stem.register()
+            for steps in (stem, augmenting, pose_steps, sound_steps):
+                steps.register()
         elif name == "mmdet":
             import mmdet.datasets.transforms
             import mmdet.models  # noqa: F401
