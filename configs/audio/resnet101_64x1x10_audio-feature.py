@@ -10,6 +10,13 @@ model = dict(
         dropout_ratio=0.5,
         init_std=0.01,
         average_clips='prob'))
+train_pipeline = [
+    dict(type='LoadAudioFeature'),
+    dict(type='SampleFrames', clip_len=64, frame_interval=1, num_clips=1),
+    dict(type='AudioFeatureSelector', fixed_length=128),
+    dict(type='FormatAudioShape', input_format='NCTF'),
+    dict(type='PackActionInputs'),
+]
 test_pipeline = [
     dict(type='LoadAudioFeature'),
     dict(type='SampleFrames', clip_len=64, frame_interval=1, num_clips=10, test_mode=True),
@@ -17,3 +24,12 @@ test_pipeline = [
     dict(type='FormatAudioShape', input_format='NCTF'),
     dict(type='PackActionInputs'),
 ]
+
+# What `phar train` reads.
+training = dict(
+    epochs=40,
+    batch_size=32,
+    optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=1e-4),
+    warmup=200,
+    ema_momentum=0.002,
+    clip_norm=40.0)

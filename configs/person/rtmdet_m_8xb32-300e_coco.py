@@ -53,6 +53,15 @@ model = dict(
         score_thr=0.001,
         nms=dict(type='nms', iou_threshold=0.65),
         max_per_img=300))
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResize', scale=(640, 640), ratio_range=(0.6, 1.6), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(640, 640), allow_negative_crop=True),
+    dict(type='YOLOXHSVRandomAug'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='Pad', size=(640, 640), pad_val=dict(img=(114, 114, 114))),
+    dict(type='PackDetInputs'),
+]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(640, 640), keep_ratio=True),
@@ -60,3 +69,13 @@ test_pipeline = [
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+# What `phar train person` reads, starting from weights (--from).
+training = dict(
+    epochs=20,
+    batch_size=16,
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
+    paramwise=dict(norm_decay_mult=0., bias_decay_mult=0., bypass_duplicate=True),
+    warmup=200,
+    ema_momentum=0.0005,
+    clip_norm=35.0)

@@ -12,6 +12,15 @@ model = dict(
         share_conv=False,
         use_depthwise=True),
     test_cfg=dict(nms_pre=1000, score_thr=0.05, nms=dict(type='nms', iou_threshold=0.6), max_per_img=100))
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResize', scale=(320, 320), ratio_range=(0.6, 1.6), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(320, 320), allow_negative_crop=True),
+    dict(type='YOLOXHSVRandomAug'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='Pad', size=(320, 320), pad_val=dict(img=(114, 114, 114))),
+    dict(type='PackDetInputs'),
+]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(320, 320), keep_ratio=True),

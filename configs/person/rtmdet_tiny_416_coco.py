@@ -2,6 +2,15 @@
 # 16:9 video. Its weights are those of rtmdet_tiny_8xb32-300e_coco.
 _base_ = './rtmdet_tiny_8xb32-300e_coco.py'
 
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResize', scale=(416, 416), ratio_range=(0.6, 1.6), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(416, 416), allow_negative_crop=True),
+    dict(type='YOLOXHSVRandomAug'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='Pad', size=(416, 416), pad_val=dict(img=(114, 114, 114))),
+    dict(type='PackDetInputs'),
+]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(416, 416), keep_ratio=True),

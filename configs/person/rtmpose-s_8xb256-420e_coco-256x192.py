@@ -44,6 +44,16 @@ model = dict(
         loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True),
         decoder=codec),
     test_cfg=dict(flip_test=False))
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='RandomHalfBody'),
+    dict(type='RandomBBoxTransform', scale_factor=(0.7, 1.3), rotate_factor=40),
+    dict(type='TopdownAffine', input_size=codec['input_size']),
+    dict(type='GenerateTarget', encoder=codec),
+    dict(type='PackPoseInputs'),
+]
 val_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),
@@ -52,3 +62,13 @@ val_pipeline = [
 ]
 test_pipeline = val_pipeline
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+# What `phar train pose` reads, starting from weights (--from).
+training = dict(
+    epochs=20,
+    batch_size=64,
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
+    paramwise=dict(norm_decay_mult=0., bias_decay_mult=0., bypass_duplicate=True),
+    warmup=200,
+    ema_momentum=0.0005,
+    clip_norm=35.0)

@@ -21,6 +21,18 @@ model = dict(
         dilations=(1, 1, 1)),
     cls_head=dict(
         type='I3DHead', in_channels=512, num_classes=6, dropout_ratio=0.5, average_clips='prob'))
+train_pipeline = [
+    dict(type='UniformSampleFrames', clip_len=54),
+    dict(type='PoseDecode'),
+    dict(type='PoseCompact', hw_ratio=1.0, allow_imgpad=True),
+    dict(type='Resize', scale=(-1, 64)),
+    dict(type='RandomResizedCrop', area_range=(0.56, 1.0)),
+    dict(type='Resize', scale=(56, 56), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.5, left_kp=left_kp, right_kp=right_kp),
+    dict(type='GeneratePoseTarget', sigma=0.6, use_score=True, with_kp=True, with_limb=False),
+    dict(type='FormatShape', input_format='NCTHW_Heatmap'),
+    dict(type='PackActionInputs'),
+]
 test_pipeline = [
     dict(type='UniformSampleFrames', clip_len=54, num_clips=10, test_mode=True),
     dict(type='PoseDecode'),
@@ -39,3 +51,13 @@ test_pipeline = [
     dict(type='FormatShape', input_format='NCTHW_Heatmap'),
     dict(type='PackActionInputs'),
 ]
+
+# What `phar train` reads.
+training = dict(
+    epochs=60,
+    batch_size=16,
+    optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=3e-4),
+    warmup=200,
+    ema_momentum=0.002,
+    clip_norm=40.0,
+    channels_last=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phar.profile import load_profile
+from phar.profile import load_profile, with_overrides
 from phar.synth import load_world
 from phar.training.observed import ObservedSamples, find_joints
 from phar.training.samples import PoseSamples
 
-PERSONS = load_profile("demo").persons
+DEMO = load_profile("demo")
 
 
 def samples(size: int) -> PoseSamples:
@@ -23,7 +23,7 @@ def samples(size: int) -> PoseSamples:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("joints")
-    find_joints(samples(3), PERSONS, folder, num_workers=0)
+    find_joints(samples(3), DEMO, folder, num_workers=0)
     return folder
 
 
@@ -53,22 +53,20 @@ def test_finding_that_was_stopped_goes_on(folder: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("phar.training.observed._NOTE_EVERY", 1)
         with pytest.raises(Stopped):
-            find_joints(Breaking(load_world(), "train", 0, 3), PERSONS, tmp_path, num_workers=0)
+            find_joints(Breaking(load_world(), "train", 0, 3), DEMO, tmp_path, num_workers=0)
     marked = np.load(tmp_path / "joints.npy")
     marked[0] += 1
     np.save(tmp_path / "joints.npy", marked)
-    find_joints(samples(3), PERSONS, tmp_path, num_workers=0)
+    find_joints(samples(3), DEMO, tmp_path, num_workers=0)
     whole, resumed = np.load(folder / "joints.npy"), np.load(tmp_path / "joints.npy")
     np.testing.assert_array_equal(resumed[0], whole[0] + 1)
     np.testing.assert_array_equal(resumed[1:], whole[1:])
 
 
 def test_joints_of_other_nets_are_found_anew(tmp_path: Path) -> None:
-    find_joints(samples(1), PERSONS, tmp_path, num_workers=0)
+    find_joints(samples(1), DEMO, tmp_path, num_workers=0)
     before = (tmp_path / "done.json").read_text()
-    from dataclasses import replace
-
-    find_joints(samples(1), replace(PERSONS, max_persons=1), tmp_path, num_workers=0)
+    find_joints(samples(1), with_overrides(DEMO, {"persons": {"max_persons": 1}}), tmp_path, num_workers=0)
     assert (tmp_path / "done.json").read_text() != before
     assert not np.load(tmp_path / "joints.npy")[0, 1].any()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import torch
 
 from phar.openmmlab import loading
 from phar.openmmlab.clips import PoseClip
-from phar.openmmlab.training import PoseRecord, SoundRecord, export_weights, train
+from phar.openmmlab.training import PoseRecord, Settings, SoundRecord, export_weights, train
 from phar.schema import ModelError
 
 AUDIO = """
@@ -35,6 +36,9 @@ test_pipeline = [
     dict(type='PackActionInputs')]
 training = dict(iterations=8, batch_size=4, optimizer=dict(type='AdamW', lr=1e-3), warmup=2)
 """
+
+
+LABELS = ("low", "high")
 
 
 class Tones:
@@ -70,25 +74,27 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_training_that_was_stopped_goes_on_as_if_it_had_not_been(config: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    options = {"num_classes": 2, "num_workers": 0, "val_interval": 8, "checkpoint_interval": 4}
-    metrics = train("audio", config, Tones(32), Tones(8), whole, **options)
+    settings = Settings(labels=LABELS, num_workers=0, val_interval=4, checkpoint_interval=4)
+    metrics = train("audio", config, Tones(32), Tones(8), whole, settings)
     assert 0 <= metrics["acc/top1"] <= 1
 
-    train("audio", config, Tones(32), Tones(8), parts, **options)
-    (parts / "iter_8.pth").unlink()
-    (parts / "last_checkpoint").write_text(str(parts / "iter_4.pth"))
+    train("audio", config, Tones(32), Tones(8), parts, settings)
+    # Killed while the last one was being written.
+    (parts / "iter_8.pth").write_bytes((parts / "iter_8.pth").read_bytes()[:1000])
+    (parts / "last_checkpoint").write_text("")
     Tones.asked.clear()
-    train("audio", config, Tones(32), Tones(8), parts, **options, resume=True)
+    train("audio", config, Tones(32), Tones(8), parts, replace(settings, resume=True))
     assert Tones.asked[0] == 16, "samples that were seen are drawn again"
     for name, value in weights(whole).items():
         torch.testing.assert_close(weights(parts)[name], value, msg=name)
 
 
 def test_exported_weights_load_and_are_half_as_large(config: Path, tmp_path: Path) -> None:
-    train("audio", config, Tones(32), Tones(8), tmp_path / "run", num_classes=2, num_workers=0)
+    train("audio", config, Tones(32), Tones(8), tmp_path / "run", Settings(labels=LABELS, num_workers=0))
     size = export_weights(tmp_path / "run", tmp_path / "net.safetensors", {"model": "tones"})
     state = loading.load_checkpoint(tmp_path / "net.safetensors")["state_dict"]
-    trained = weights(tmp_path / "run")
+    (best,) = (tmp_path / "run").glob("best_*.pth")
+    trained = loading.load_checkpoint(best)["state_dict"]
     assert set(state) == set(trained)
     assert size < 0.7 * sum(t.numel() * 4 for t in trained.values()) + 40_000
     for name, value in state.items():
@@ -121,7 +127,7 @@ def test_poses_become_the_maps_of_the_library_itself() -> None:
         {"type": "FormatShape", "input_format": "NCTHW_Heatmap"},
         {"type": "PackActionInputs"},
     ]
-    ours = RecordDataset([record], pipeline, "skeleton", 0, {})[0]["inputs"].numpy()
+    ours = RecordDataset([record], lambda picked: pipeline, "skeleton", 0, {})[0]["inputs"].numpy()
     with imports.scope("mmaction"):
         from mmengine.dataset import Compose
 

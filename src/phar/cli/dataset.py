@@ -1,7 +1,8 @@
 """From annotations to clips to train on.
 
 `import` turns the files of annotation tools into one table, `scenes` finds where shots begin, `build` makes
-clips of shots inside annotations and splits them by video, `stats` says what a data set holds.
+clips of shots inside annotations and splits them by video, `stats` says what a data set holds. `skeleton` and
+`audio` make examples for these streams of its clips, `poses` of poses that somebody else found.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phar.cli import dataset_examples
 from phar.cli.values import length, seconds
 from phar.schema import NONE, MediaError, UsageError
 
@@ -55,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action = add("stats", "minutes and clips by class, category and split")
     action.add_argument("dataset", type=Path, metavar="DATASET", help="folder of a data set, or its manifest")
     action.add_argument("--out", type=Path, metavar="DIR", help="also write stats.md and pictures there")
+    dataset_examples.add_actions(add)
 
 
 def _add_import(action: argparse.ArgumentParser) -> None:
@@ -170,7 +173,16 @@ def _add_detector(action: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
-    return {"import": _import, "scenes": _scenes, "build": _build, "stats": _stats}[args.action](args)
+    actions = {
+        "import": _import,
+        "scenes": _scenes,
+        "build": _build,
+        "stats": _stats,
+        "skeleton": dataset_examples.skeleton,
+        "audio": dataset_examples.audio,
+        "poses": dataset_examples.poses,
+    }
+    return actions[args.action](args)
 
 
 def _import(args: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from phar.schema import NONE, OutputError, UsageError
 
 #: The file that marks a folder as a data set of phar's.
 SETTINGS = "settings.json"
-_MARK = "phar_dataset"
+MARK = "phar_dataset"
 
 
 def check_folder(folder: Path) -> None:
@@ -33,7 +33,7 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"{folder} is a file; name a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        foreign = any(folder.iterdir()) and _MARK not in _settings(folder)
+        foreign = any(folder.iterdir()) and MARK not in read_settings(folder)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error.strerror}; choose another place") from None
     if foreign:
@@ -47,7 +47,7 @@ def write_folder(dataset: Dataset, settings: BuildSettings, folder: Path) -> Non
         OutputError: a file cannot be written.
     """
     document = {
-        _MARK: 1,
+        MARK: 1,
         "phar_version": phar.__version__,
         "seed": settings.seed,
         "num_samples": dict(settings.num_samples),
@@ -76,7 +76,7 @@ def remembered(folder: Path, seed: int, shares: Mapping[str, float]) -> dict[str
     Raises:
         UsageError: its manifest is damaged.
     """
-    document = _settings(folder)
+    document = read_settings(folder)
     if not (folder / NAME).is_file() or (document.get("seed"), document.get("shares")) != (
         seed,
         dict(shares),
@@ -164,7 +164,8 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (names, marks, *body))
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return the settings that made a folder's data set; empty where it is none."""
     try:
         document = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -49,6 +49,16 @@ class AudioTrack:
         """How far samples are ready, in stream time."""
         return self._position / self._rate_hz if self.num_frames else float("-inf")
 
+    @property
+    def first(self) -> int:
+        """Number of the first sample that is held."""
+        return self._chunks[0][0] if self._chunks else 0
+
+    @property
+    def end(self) -> int:
+        """Number of the sample after the last one that is ready."""
+        return self._position
+
     def decode(self, packet: Packet | None) -> None:
         """Take in one packet, or None for what the decoder still holds."""
         try:

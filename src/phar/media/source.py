@@ -106,7 +106,7 @@ class Source:
     ) -> None:
         """Open a file, or take what is opened already, whose name for people is `path`."""
         self.path = str(path)
-        self.container = container or _open(self.path)
+        self.container = container or open_container(self.path)
         try:
             self.video = _choose_video(self.container, self.path)
             self.audio, self.audio_problem = _choose_audio(self.container, self.video)
@@ -220,7 +220,12 @@ def looks_encrypted(path: str) -> bool:
     return mp4 or matroska
 
 
-def _open(path: str) -> av.container.InputContainer:
+def open_container(path: str) -> av.container.InputContainer:
+    """Open a file, and nothing that it names.
+
+    Raises:
+        MediaError: missing, empty, refused or no media file.
+    """
     file = Path(path)
     try:
         if not file.exists():

@@ -54,18 +54,27 @@ def frames_between(path: str | Path, start_s: float, end_s: float) -> Iterator[F
         yield held
 
 
-def sound_between(path: str | Path, start_s: float, end_s: float, rate_hz: int) -> NDArray[np.float32] | None:
-    """Return the sound of [start_s, end_s), (samples, 2) in [-1, 1]; None if the file has none."""
+def sound_between(
+    path: str | Path, start_s: float, end_s: float, rate_hz: int, num_channels: int | None = 2
+) -> NDArray[np.float32] | None:
+    """Return the sound of [start_s, end_s), (samples, channels) in [-1, 1]; None if the file has none.
+
+    `num_channels` None: those of `WindowMedia.audio`, one for mono and else two.
+
+    Raises:
+        MediaError: the file cannot be opened, or has no video track.
+    """
     with contextlib.closing(Source(path, num_threads=1)) as source:
         stream = source.audio
         first = first_frame(source)
         if stream is None or first is None or first.pts is None or not source.video.time_base:
             return None
         origin_s = float(first.pts * source.video.time_base)
+        num_channels = num_channels or min(2, max(1, stream.codec_context.layout.nb_channels))
         zero = round(origin_s * rate_hz)
         begin, end = zero + round(start_s * rate_hz), zero + round(end_s * rate_hz)
         for early_s in (_MARGIN_S, 10 * _MARGIN_S, start_s + origin_s + 1):
-            track = AudioTrack(stream, rate_hz, Warnings(), 2)
+            track = AudioTrack(stream, rate_hz, Warnings(), num_channels)
             first_s = None
             source.container.seek(round(max(0.0, origin_s + start_s - early_s) * av.time_base))
             with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):

@@ -75,10 +75,10 @@ def scope(name: str) -> Iterator[None]:
             import mmaction.datasets.transforms
             import mmaction.models  # noqa: F401
 
-            from phar.openmmlab import letterbox, stem
+            from phar.openmmlab import augmenting, letterbox, pose_steps, sound_steps, stem
 
-            stem.register()
-            letterbox.register()
+            for steps in (stem, letterbox, augmenting, pose_steps, sound_steps):
+                steps.register()
         elif name == "mmdet":
             import mmdet.datasets.transforms
             import mmdet.models  # noqa: F401

@@ -191,7 +191,7 @@ def build(config: Mapping[str, Any], scope: str, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             try:
-                model = MODELS.build(_without_downloads(config))
+                model = MODELS.build(without_downloads(config))
             except ModelError:
                 raise
             except Exception as error:
@@ -204,17 +204,17 @@ def build(config: Mapping[str, Any], scope: str, seed: int) -> nn.Module:
     return model
 
 
-def _without_downloads(config: Any) -> Any:
-    """The config without pretrained weights that building or initialising would fetch from the network."""
+def without_downloads(config: Any) -> Any:
+    """Return the config without pretrained weights that building it would fetch from the network."""
     if isinstance(config, Mapping):
         # A ConfigDict stays one: nets read their test settings as attributes.
         kept: Any = type(config)()
         for key, value in config.items():
             fetched = key == "pretrained" or (key == "init_cfg" and _is_pretrained(value))
-            kept[key] = None if fetched else _without_downloads(value)
+            kept[key] = None if fetched else without_downloads(value)
         return kept
     if isinstance(config, (list, tuple)):
-        return type(config)(_without_downloads(v) for v in config)
+        return type(config)(without_downloads(v) for v in config)
     return config
 
 

@@ -29,23 +29,6 @@ class PersonFinder:
         self.pose = pose
         self._clock = clock
 
-    @classmethod
-    def load(cls, spec: PersonSpec, clock: Stopwatch, *, device: str, backend: str) -> PersonFinder:
-        """Load a profile's detector and pose net. Raises ModelError."""
-        detector, pose = spec.detector, spec.pose
-        return cls(
-            spec,
-            Detector.load(
-                detector.config,
-                detector.checkpoint,
-                score_thr=spec.det_score_thr,
-                device=device,
-                backend=backend,
-            ),
-            PoseEstimator.load(pose.config, pose.checkpoint, device=device, backend=backend),
-            clock,
-        )
-
     def find(self, frames: Sequence[Frame]) -> list[tuple[FloatArray, FloatArray]]:
         """Return ((n, 5) boxes, (n, 17, 3) keypoints) per frame, in upright source pixels.
 

@@ -47,12 +47,7 @@ def _rgb(spec: StreamSpec, loading: _Loading) -> RgbStream:
 
 
 def _skeleton(spec: StreamSpec, loading: _Loading) -> SkeletonStream:
-    persons = loading.profile.persons
-    if persons is None:
-        raise ProfileError(
-            f"profile {loading.profile.name}: the skeleton stream needs `persons`; add it or drop the stream"
-        )
-    finder = PersonFinder.load(persons, loading.clock, **loading.runtime)
+    finder = load_person_finder(loading.profile, clock=loading.clock, **loading.runtime)
     return SkeletonStream(spec, loading.rgb_labels, loading.recognizer(spec), finder, loading.clock)
 
 
@@ -99,6 +94,23 @@ def runtime(profile: Profile, device: str, backend: str) -> dict[str, str]:
             " leave --backend and --device out, or choose another preset"
         )
     return {"device": "cpu", "backend": "openvino-int8"}
+
+
+def load_person_finder(profile: Profile, *, device: str, backend: str, clock: Stopwatch) -> PersonFinder:
+    """Load a profile's detector and pose net. Raises ProfileError if it has none, ModelError."""
+    persons = profile.persons
+    if persons is None:
+        raise ProfileError(
+            f"profile {profile.name}: the skeleton stream needs `persons`; add it or drop the stream"
+        )
+    where = {"device": device, "backend": backend}
+    detector, pose = persons.detector, persons.pose
+    return PersonFinder(
+        persons,
+        Detector.load(detector.config, detector.checkpoint, score_thr=persons.det_score_thr, **where),
+        PoseEstimator.load(pose.config, pose.checkpoint, **where),
+        clock,
+    )
 
 
 def load_skimmer(profile: Profile, *, device: str, backend: str, clock: Stopwatch) -> Skimmer:

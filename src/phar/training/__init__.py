@@ -1,4 +1,4 @@
-"""Training of the bundled nets on the rendered world."""
+"""Training: of the bundled nets on the rendered world, and of any net on one's own data."""
 
 from phar.training.bundle import MODELS, export, train_model
 

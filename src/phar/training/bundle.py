@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from phar.openmmlab.training import FeatureSamples, compute_features, export_weights, train
-from phar.profile import RESOURCES, load_profile
+from phar.openmmlab.training import (
+    LABELS,
+    MEASURES,
+    FeatureSamples,
+    Settings,
+    best_row,
+    compute_features,
+    export_weights,
+    read_log,
+    read_plan,
+    train,
+)
+from phar.profile import RESOURCES, load_labels, load_profile
 from phar.schema import UsageError
 from phar.synth import World, load_world
 from phar.training.metafile import record_checkpoint
@@ -59,76 +69,62 @@ _NUM_VAL = 256
 
 
 def train_model(
-    name: str,
-    out: str | Path,
-    *,
-    world: int = 1,
-    seed: int = 0,
-    iterations: int | None = None,
-    resume: bool = False,
-    init_from: str | Path | None = None,
-    num_workers: int = 1,
-    max_minutes: float | None = None,
+    name: str, out: str | Path, settings: Settings, *, world: int = 1, iterations: int | None = None
 ) -> dict[str, Any]:
     """Train one net of `MODELS` on a version of the world; logs and checkpoints go to `out`.
 
-    `iterations` replaces the config's. Gives the last validation's metrics, on seeds kept from training,
+    `iterations` replaces the config's. Gives the best validation's metrics, on seeds kept from training,
     and the wall time of this run. Raises UsageError, ModelError.
     """
     from phar.openmmlab.loading import load_config
 
-    model = _model(name)
+    model, seed = _model(name), settings.seed
     config = RESOURCES / "configs" / model.config
-    plan = load_config(config)["training"]
-    count = int(iterations or plan["iterations"])
+    plan = read_plan(load_config(config), config)
+    count = iterations or plan.iterations or 1
     rendered = load_world(world)
     build = SAMPLES[model.kind]
-    if init_from is None and model.starts_from:
-        init_from = Path(out).parent / model.starts_from
+    if settings.init_from is None and model.starts_from:
+        settings = replace(settings, init_from=Path(out).parent / model.starts_from)
+    if model.labels in ANNOTATIONS:
+        labels = getattr(rendered, model.labels)
+        settings = replace(settings, labels=labels, init_labels=labels)
     start = time.monotonic()
-    kind, num_looks = model.kind, count * int(plan["batch_size"])
+    kind, num_looks = model.kind, count * plan.batch_size
     train_set: Any
     val_set: Any
-    if "clips" in plan and init_from is not None:
+    if plan.clips is not None and settings.init_from is not None:
+        init_from = settings.init_from
         kind = "features"
 
         def features(split: str, size: int) -> Path:
             folder = Path(out) / "features" / split
             samples = build(rendered, split, seed, size)
-            compute_features(config, init_from, samples, folder, seed=0, num_workers=num_workers)
+            compute_features(config, init_from, samples, folder, 0, settings.num_workers)
             return folder
 
         train_set, val_set = (
             FeatureSamples(folder, size, seed, shuffled=shuffled)
             for folder, size, shuffled in (
-                (features("train", plan["clips"]), num_looks, True),
+                (features("train", plan.clips), num_looks, True),
                 (features("val", _NUM_VAL), _NUM_VAL, False),
             )
         )
-    elif "observed_clips" in plan:
-        train_set, val_set = _observed(plan, rendered, seed, num_looks, Path(out), num_workers)
+    elif plan.observed_clips:
+        train_set, val_set = _observed(
+            plan.observed_clips, rendered, seed, num_looks, Path(out), settings.num_workers
+        )
     else:
         train_set, val_set = build(rendered, "train", seed, num_looks), build(rendered, "val", seed, _NUM_VAL)
-    metrics = train(
-        kind,
-        config,
-        train_set,
-        val_set,
-        out,
-        seed=seed,
-        num_classes=len(getattr(rendered, model.labels)) if model.labels else None,
-        resume=resume,
-        init_from=init_from,
-        num_workers=num_workers,
-        max_minutes=max_minutes,
-    )
+    train(kind, config, train_set, val_set, out, settings, replace(plan, iterations=count))
+    best = best_row(read_log(Path(out)), MEASURES[kind]) or {}
     result = {
         "name": name,
         "world": world,
         "seed": seed,
         "iterations": count,
         "wall_s": round(time.monotonic() - start),
-        "validation": metrics,
+        "validation": {name: best[name] for name in MEASURES[kind].columns if name in best},
     }
     with (Path(out) / "runs.jsonl").open("a") as log:
         log.write(json.dumps(result) + "\n")
@@ -136,21 +132,20 @@ def train_model(
 
 
 def _observed(
-    plan: Mapping[str, Any], world: World, seed: int, size: int, out: Path, num_workers: int
+    num_clips: int, world: World, seed: int, size: int, out: Path, num_workers: int
 ) -> tuple[ObservedSamples, ObservedSamples]:
     """Joints that the demo profile's person nets find in rendered clips, for training and validation."""
-    persons = load_profile("demo").persons
-    assert persons is not None
+    profile = load_profile("demo")
     folders = []
-    for split, count in (("train", int(plan["observed_clips"])), ("val", _NUM_VAL)):
+    for split, count in (("train", num_clips), ("val", _NUM_VAL)):
         folders.append(out / "joints" / split)
-        find_joints(PoseSamples(world, split, seed, count), persons, folders[-1], num_workers=num_workers)
+        find_joints(PoseSamples(world, split, seed, count), profile, folders[-1], num_workers=num_workers)
     others = PoseSamples(world, "train", seed, size)
     return ObservedSamples(folders[0], size, seed, others), ObservedSamples(folders[1], _NUM_VAL, seed, None)
 
 
 def export(name: str, trained: str | Path, out: str | Path | None = None) -> Path:
-    """Write the latest weights of a training folder as the bundled checkpoint, or to `out`.
+    """Write the best weights of a training folder as the bundled checkpoint, or to `out`.
 
     Raises UsageError for a step that is not shipped, ModelError, OutputError.
     """
@@ -158,7 +153,10 @@ def export(name: str, trained: str | Path, out: str | Path | None = None) -> Pat
     if model.checkpoint is None and out is None:
         raise UsageError(f"model {name!r} is a step towards another and not shipped; give a file to write")
     target = RESOURCES / "checkpoints" / model.checkpoint if out is None else Path(out)
-    export_weights(trained, target, {"model": name, "config": model.config, "licence": "Apache-2.0"})
+    metadata: dict[str, Any] = {"model": name, "config": model.config, "licence": "Apache-2.0"}
+    if model.labels in ANNOTATIONS:
+        metadata[LABELS] = list(load_labels(RESOURCES / ANNOTATIONS[model.labels]))
+    export_weights(trained, target, metadata)
     if out is None:
         record_checkpoint(
             RESOURCES / "checkpoints" / "metafile.yml", name, _facts(name, model, Path(trained))

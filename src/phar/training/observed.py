@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader, Subset
 from phar.clock import Stopwatch
 from phar.openmmlab import PoseClip
 from phar.openmmlab.training import PoseRecord
-from phar.profile import PersonSpec
+from phar.profile import PersonSpec, Profile
 from phar.schema import FloatArray
-from phar.streams.persons import PersonFinder
 from phar.streams.skeleton import pose_clip
+from phar.streams.table import load_person_finder
 from phar.training.samples import PoseSamples, compressed
 
 #: Clips between two notes of how far the finding has come.
@@ -50,14 +50,19 @@ class _Pictures:
         return frames, self.samples.world.skeleton_labels.index(label)
 
 
-def find_joints(samples: PoseSamples, spec: PersonSpec, folder: Path, *, num_workers: int = 1) -> None:
-    """Write the joints that `spec`'s nets find in the clips of `samples` to `folder`.
+def find_joints(samples: PoseSamples, profile: Profile, folder: Path, *, num_workers: int = 1) -> None:
+    """Write the joints that the profile's person nets find in the clips of `samples` to `folder`.
 
-    What is there already, of the same samples and nets, is kept. Raises ModelError.
+    What is there already, of the same samples and nets, is kept. Raises ProfileError, ModelError.
     """
+    finder = load_person_finder(profile, device="auto", backend="auto", clock=Stopwatch())
     folder.mkdir(parents=True, exist_ok=True)
     first_s, first, _ = samples.instants(0)
-    identity = {"size": len(samples), "clip": [first.seed, first.index, *first_s], "nets": _digest(spec)}
+    identity = {
+        "size": len(samples),
+        "clip": [first.seed, first.index, *first_s],
+        "nets": _digest(finder.spec),
+    }
     note, done = folder / "done.json", 0
     if note.is_file():
         state = json.loads(note.read_text())
@@ -67,7 +72,6 @@ def find_joints(samples: PoseSamples, spec: PersonSpec, folder: Path, *, num_wor
     mode = "r+" if done else "w+"
     joints = np.lib.format.open_memmap(folder / "joints.npy", mode, np.float32, shape)
     facts = np.lib.format.open_memmap(folder / "facts.npy", mode, np.int64, (len(samples), 3))
-    finder = PersonFinder.load(spec, Stopwatch(), device="auto", backend="auto")
     rest = Subset(_Pictures(samples), range(done, len(samples)))  # type: ignore[arg-type]
     loader = DataLoader(rest, batch_size=None, num_workers=num_workers)
     for index, (frames, label) in enumerate(loader, start=done):

@@ -1,9 +1,20 @@
 """Training of every kind of net through MMEngine's Runner, from plain numpy records."""
 
 from phar.openmmlab.training.datasets import Samples
-from phar.openmmlab.training.export import export_weights
+from phar.openmmlab.training.export import (
+    LABELS,
+    best_checkpoint,
+    export_weights,
+    has_checkpoint,
+    latest_checkpoint,
+)
 from phar.openmmlab.training.features import FeatureSamples, compute_features
+from phar.openmmlab.training.log import read_log
+from phar.openmmlab.training.parallel import num_processes, process_number
+from phar.openmmlab.training.plan import Plan, read_plan
+from phar.openmmlab.training.precision import PRECISIONS, pick_precision
 from phar.openmmlab.training.records import (
+    ClipRecord,
     FeatureRecord,
     FrameRecord,
     PersonRecord,
@@ -12,20 +23,36 @@ from phar.openmmlab.training.records import (
     SceneRecord,
     SoundRecord,
 )
-from phar.openmmlab.training.runner import KINDS, train
+from phar.openmmlab.training.runner import KINDS, MEASURES, Measure, Settings, best_row, train
 
 __all__ = [
     "KINDS",
+    "LABELS",
+    "MEASURES",
+    "PRECISIONS",
+    "ClipRecord",
     "FeatureRecord",
     "FeatureSamples",
     "FrameRecord",
+    "Measure",
     "PersonRecord",
     "PictureRecord",
+    "Plan",
     "PoseRecord",
     "Samples",
     "SceneRecord",
+    "Settings",
     "SoundRecord",
+    "best_checkpoint",
+    "best_row",
     "compute_features",
     "export_weights",
+    "has_checkpoint",
+    "latest_checkpoint",
+    "num_processes",
+    "pick_precision",
+    "process_number",
+    "read_log",
+    "read_plan",
     "train",
 ]

@@ -12,7 +12,9 @@ from torch.utils.data import Dataset
 
 from phar.openmmlab import imports
 from phar.openmmlab.clips.poses import joint_heatmaps
+from phar.openmmlab.training.pipelines import READ_FRAMES
 from phar.openmmlab.training.records import (
+    ClipRecord,
     FeatureRecord,
     FrameRecord,
     PersonRecord,
@@ -21,7 +23,9 @@ from phar.openmmlab.training.records import (
     SceneRecord,
     SoundRecord,
 )
-from phar.schema import COCO_MIRRORED
+from phar.schema import COCO_KEYPOINTS, COCO_MIRRORED
+
+_FIRST_HIP = COCO_KEYPOINTS.index("left_hip")
 
 
 class Samples(Protocol):
@@ -33,12 +37,15 @@ class Samples(Protocol):
 
 
 class RecordDataset(Dataset[dict[str, Any]]):
-    """Records run through a config's pipeline; the same position always gives the same sample."""
+    """Records run through a config's pipeline; the same position always gives the same sample.
+
+    `steps` gives the pipeline's steps, told whether the records hold picked frames.
+    """
 
     def __init__(
         self,
         samples: Samples,
-        pipeline: Sequence[Mapping[str, Any]],
+        steps: Callable[[bool], Sequence[Mapping[str, Any]]],
         kind: str,
         seed: int,
         metainfo: Mapping[str, Any],
@@ -48,24 +55,38 @@ class RecordDataset(Dataset[dict[str, Any]]):
         self._seed = seed
         self._kind = kind
         self._convert, self._scope = CONVERSIONS[kind]
-        self._steps = [dict(step) for step in pipeline]
-        self._pipeline: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self._steps = {picked: [dict(step) for step in steps(picked)] for picked in (True, False)}
+        self._pipelines: dict[bool, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
     def __len__(self) -> int:
         return len(self._samples)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        if self._pipeline is None:
+        record = self._samples[index]
+        picked = getattr(record, "picked", True)
+        if picked not in self._pipelines:
             # Built where it is used, so that loader processes need not share it.
             cv2.setNumThreads(1)
-            self._pipeline = _compose(self._steps, self._scope)
+            self._pipelines[picked] = _compose(self._steps[picked], self._scope)
         # The libraries' transforms draw from the global generators.
         np.random.seed([self._seed, index])
         import random
 
         random.seed(self._seed * 1_000_003 + index)
         with imports.scope(self._scope):
-            return self._pipeline(self._convert(self._samples[index], index))
+            return self._pipelines[picked](self._convert(record, index))
+
+
+class ReadFrames:
+    """Reads the frames that a sampler has picked of a `ClipRecord`."""
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Put `imgs`, as `frame_inds` names them, in the place of the record."""
+        record: ClipRecord = results.pop("record")
+        indices = np.clip(np.asarray(results["frame_inds"]).reshape(-1), 0, record.num_frames - 1)
+        results["imgs"] = record.read(indices.astype(np.int64))
+        results["img_shape"] = results["original_shape"] = results["imgs"][0].shape[:2]
+        return results
 
 
 class FastPoseTarget:
@@ -92,12 +113,23 @@ def _compose(steps: Sequence[dict[str, Any]], scope: str) -> Callable[[dict[str,
             plain_joints = step.get("with_kp", True) and not step.get("with_limb") and not step.get("double")
             if step["type"] == "GeneratePoseTarget" and plain_joints:
                 built.append(FastPoseTarget(**{k: v for k, v in step.items() if k != "type"}))
+            elif step["type"] == READ_FRAMES:
+                built.append(ReadFrames())
             else:
                 built.append(step)
         return Compose(built)
 
 
-def _frames(record: FrameRecord, index: int) -> dict[str, Any]:
+def _frames(record: FrameRecord | ClipRecord, index: int) -> dict[str, Any]:
+    if isinstance(record, ClipRecord):
+        return {
+            "record": record,
+            "label": record.label,
+            "modality": "RGB",
+            "total_frames": record.num_frames,
+            "avg_fps": record.fps,
+            "start_index": 0,
+        }
     shape = record.frames.shape[1:3]
     return {
         "imgs": list(record.frames),
@@ -187,6 +219,8 @@ def _person(record: PersonRecord, index: int) -> dict[str, Any]:
         "keypoints": record.keypoints[None, :, :2].astype(np.float32),
         "keypoints_visible": (record.keypoints[None, :, 2] > 0).astype(np.float32),
         "flip_indices": list(COCO_MIRRORED),
+        "upper_body_ids": list(range(_FIRST_HIP)),
+        "lower_body_ids": list(range(_FIRST_HIP, len(COCO_KEYPOINTS))),
         "head_size": np.full(
             1, max(record.box[2] - record.box[0], record.box[3] - record.box[1]), np.float32
         ),

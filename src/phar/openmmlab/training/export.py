@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -12,24 +14,53 @@ from safetensors.torch import save_file
 from phar.openmmlab import loading
 from phar.schema import ModelError, OutputError
 
+#: Key of the labels in an exported file's metadata.
+LABELS = "labels"
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Tell whether a training folder holds a checkpoint."""
+    return bool(_whole(folder.glob("iter_*.pth")))
+
 
 def latest_checkpoint(folder: Path) -> Path:
     """Return the latest checkpoint of a training folder. Raises ModelError where there is none."""
-    latest = folder / "last_checkpoint"
-    if not latest.is_file():
+    found = _whole(folder.glob("iter_*.pth"))
+    if not found:
         raise ModelError(f"{folder} holds no checkpoint yet; train first, or wait for the first one")
-    return folder / Path(latest.read_text().strip()).name
+    return found[-1]
 
 
-def export_weights(checkpoint: str | Path, out: str | Path, metadata: Mapping[str, str]) -> int:
+def best_checkpoint(folder: Path) -> Path:
+    """Return the checkpoint of a training folder that validated best, the latest one where none did.
+
+    Raises ModelError where there is none.
+    """
+    best = _whole(folder.glob("best_*.pth"))
+    return best[-1] if best else latest_checkpoint(folder)
+
+
+def _whole(paths: Iterable[Path]) -> list[Path]:
+    """Checkpoints in the order of their iterations, without those that were being written at a kill."""
+
+    def iteration(path: Path) -> int:
+        number = path.stem.rpartition("_")[2]
+        return int(number) if number.isdecimal() else -1
+
+    # A checkpoint is an archive whose directory stands at its end.
+    return sorted((path for path in paths if zipfile.is_zipfile(path)), key=iteration)
+
+
+def export_weights(checkpoint: str | Path, out: str | Path, metadata: Mapping[str, Any]) -> int:
     """Write the averaged weights of a training checkpoint as safetensors in half precision.
 
     Loading such a file into a net converts back to float32. `checkpoint` may be a training folder: its
-    latest checkpoint is taken. Gives the size in bytes. Raises ModelError, OutputError.
+    best checkpoint is taken. `metadata` is plain; under `LABELS` it lists what the net tells apart. Gives
+    the size in bytes. Raises ModelError, OutputError.
     """
     source, target = Path(checkpoint), Path(out)
     if source.is_dir():
-        source = latest_checkpoint(source)
+        source = best_checkpoint(source)
     state = loading.load_checkpoint(source)["state_dict"]
     halves = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()

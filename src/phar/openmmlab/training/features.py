@@ -7,6 +7,7 @@ the same processor time shows the transformer its clips many times over.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader
 from phar.openmmlab import loading
 from phar.openmmlab.backends import make_net
 from phar.openmmlab.training.datasets import RecordDataset, Samples
+from phar.openmmlab.training.pipelines import training_steps
 from phar.openmmlab.training.records import FeatureRecord
 from phar.openmmlab.training.weights import start_from
 from phar.schema import ModelError
@@ -110,7 +112,7 @@ def compute_features(
         )
     start_from(model, source)
     stem = make_net(_LastMap(model.backbone.patch_embed.stem).eval(), torch.device("cpu"), "auto")
-    dataset = RecordDataset(samples, loaded["train_pipeline"], "rgb", seed, {})
+    dataset = RecordDataset(samples, partial(training_steps, "rgb", loaded), "rgb", seed, {})
     note, done, features, labels = folder / "done.json", 0, None, np.zeros(len(samples), np.int64)
     if note.is_file():
         state = json.loads(note.read_text())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,21 @@ class FrameRecord:
     frames: NDArray[np.uint8]
     """(T, H, W, 3) RGB, already the frames the net is to see."""
     label: int
+    picked: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """A clip of which the pipeline picks the frames, and its action."""
+
+    num_frames: int
+    """Frames to pick from."""
+    fps: float
+    """Frames a second."""
+    read: Callable[[NDArray[np.int64]], list[NDArray[np.uint8]]]
+    """Gives the frames with the numbers asked for, (H, W, 3) RGB each, all of one size."""
+    label: int
+    picked: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,10 @@ class PoseRecord:
 
     clip: PoseClip
     label: int
+    picked: bool = True
+    """Whether these are the frames the net is to see; else the pipeline picks some."""
+    times_s: NDArray[np.float64] | None = None
+    """(T,) times of the frames, where they are known."""
 
 
 @dataclass(frozen=True)

@@ -3,116 +3,126 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Sampler
 
 from phar.openmmlab import imports, loading
-from phar.openmmlab.training import dense
+from phar.openmmlab.training import dense, parallel
 from phar.openmmlab.training.datasets import CONVERSIONS, RecordDataset, Samples
+from phar.openmmlab.training.export import has_checkpoint, latest_checkpoint
+from phar.openmmlab.training.log import read_log
+from phar.openmmlab.training.pipelines import training_steps, validation_steps
+from phar.openmmlab.training.plan import Plan, read_plan
+from phar.openmmlab.training.precision import optim_wrapper, pick_precision
 from phar.openmmlab.training.weights import start_from
 from phar.schema import ModelError
 
 #: Kinds of nets that can be trained.
 KINDS = tuple(CONVERSIONS)
 
-_METRICS: Mapping[str, Mapping[str, Any]] = {
-    "rgb": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
-    "skeleton": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
-    "features": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
-    "scene": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
-    "audio": {"type": "AccMetric", "metric_list": ("top_k_accuracy",)},
-    "person": {"type": "mmdet.CocoMetric", "ann_file": None, "metric": "bbox", "classwise": False},
-    "pose": {"type": "mmpose.PCKAccuracy", "thr": 0.1, "norm_item": "bbox"},
+
+@dataclass(frozen=True)
+class Measure:
+    """How a kind of net is validated."""
+
+    metric: Mapping[str, Any]
+    """MMEngine's description of it."""
+    columns: tuple[str, ...]
+    """What it gives, by the names it gives them."""
+    best: str
+    """The column by which the best checkpoint is chosen; the higher the better."""
+
+
+def best_row(rows: Sequence[Mapping[str, float]], measure: Measure) -> Mapping[str, float] | None:
+    """Return the row of a log that validated best, None where none did."""
+    validated = [row for row in rows if measure.best in row]
+    return max(validated, key=lambda row: row[measure.best]) if validated else None
+
+
+_ACCURACY = Measure(
+    {"type": "AccMetric", "metric_list": ("top_k_accuracy", "mean_class_accuracy")},
+    ("acc/top1", "acc/top5", "acc/mean1"),
+    "acc/mean1",
+)
+MEASURES: Mapping[str, Measure] = {
+    **dict.fromkeys(("rgb", "skeleton", "features", "scene", "audio"), _ACCURACY),
+    "person": Measure(
+        {"type": "mmdet.CocoMetric", "ann_file": None, "metric": "bbox", "classwise": False},
+        ("coco/bbox_mAP", "coco/bbox_mAP_50", "coco/bbox_mAP_75"),
+        "coco/bbox_mAP",
+    ),
+    "pose": Measure({"type": "mmpose.PCKAccuracy", "thr": 0.1, "norm_item": "bbox"}, ("PCK",), "PCK"),
 }
 
 
-class _InOrder(Sampler[int]):
-    """Positions one after another from a start: samples are drawn at random already."""
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of one training beside its config."""
 
-    def __init__(self, dataset: Any, start: int = 0) -> None:
-        self._size = len(dataset)
-        self.start = start
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self._size))
-
-    def __len__(self) -> int:
-        return self._size - self.start
+    seed: int = 0
+    labels: tuple[str, ...] = ()
+    """What a recognizer tells apart, in the order of its outputs; empty for as many as the config says."""
+    init_from: str | Path | None = None
+    """Checkpoint or training folder to start from; what fits is taken."""
+    init_labels: tuple[str, ...] | None = None
+    """Labels of that checkpoint, None for those it states itself."""
+    resume: bool = False
+    """Go on from the latest checkpoint of the training folder, if there is one."""
+    val_interval: int = 0
+    """Iterations between validations; 0 for eight of them in all."""
+    checkpoint_interval: int = 0
+    """Iterations between checkpoints; 0 for twenty of them in all."""
+    num_workers: int = 1
+    """Processes that make samples; 0 for none beside the trainer."""
+    max_minutes: float | None = None
+    """End early with a checkpoint, to be resumed."""
+    precision: str = "auto"
+    """One of `PRECISIONS`."""
+    patience: int | None = None
+    """Stop after so many validations in a row that bring nothing new; None: never."""
+    tensorboard: bool = False
+    """Also log for TensorBoard."""
 
 
 def train(
     kind: str,
     config: str | Path,
     train_samples: Samples,
-    val_samples: Samples,
+    val_samples: Samples | None,
     work_dir: str | Path,
-    *,
-    seed: int = 0,
-    num_classes: int | None = None,
-    resume: bool = False,
-    init_from: str | Path | None = None,
-    val_interval: int = 0,
-    checkpoint_interval: int = 0,
-    num_workers: int = 1,
-    max_minutes: float | None = None,
+    settings: Settings | None = None,
+    plan: Plan | None = None,
 ) -> dict[str, float]:
     """Train the net of `config`; gives the last validation's metrics.
 
     `train_samples` has one record for each sample that training will see: iterations times batch size of
-    the config's `training` block. Log, metrics and checkpoints go to `work_dir`; with `resume` training
-    goes on from its latest checkpoint and sees the samples it has not yet seen. `init_from` starts from
-    what fits of a checkpoint or of a training folder's latest one. Intervals count iterations; 0 means eight
-    validations and as many checkpoints. `max_minutes` ends a run early with a checkpoint, to be resumed. The
-    same seed, records and thread count give the same weights. Raises ModelError.
+    `plan`, which is the config's own where None. Log, metrics and checkpoints go to `work_dir`. A run that is
+    resumed sees the samples it has not yet seen. Without `val_samples` nothing is validated. The same seed,
+    records and thread count give the same weights. Raises ModelError.
     """
+    settings = settings or Settings()
     if kind not in KINDS:
         raise ModelError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
     loaded = loading.load_config(config)
-    if "training" not in loaded:
-        raise ModelError(f"config {config} has no `training` block; add iterations, batch_size and optimizer")
-    plan = loaded["training"]
-    iterations = len(train_samples) // int(plan["batch_size"])
+    plan = plan or read_plan(loaded, config)
+    iterations = len(train_samples) // plan.batch_size
     if iterations < 1:
-        raise ModelError(f"{len(train_samples)} samples are less than one batch of {plan['batch_size']}")
+        raise ModelError(f"{len(train_samples)} samples are less than one batch of {plan.batch_size}")
     work_dir = Path(work_dir)
-    scope = CONVERSIONS[kind][1]
-    with imports.scope(scope):
-        import mmengine.hooks
-
-        runner = _build(
-            kind,
-            scope,
-            loaded,
-            plan,
-            iterations,
-            train_samples,
-            val_samples,
-            work_dir,
-            seed,
-            num_classes,
-            val_interval or max(1, iterations // 8),
-            checkpoint_interval or max(1, iterations // 8),
-            num_workers,
+    with imports.scope(CONVERSIONS[kind][1]):
+        runner = _Building(kind, loaded, replace(plan, iterations=iterations), settings, work_dir).runner(
+            train_samples, val_samples
         )
-        if init_from is not None and not resume:
-            # The Runner would draw the weights anew when it starts.
-            runner._init_model_weights()
-            runner._init_model_weights = lambda: None
-            start_from(runner.model, init_from)
-        latest = work_dir / "last_checkpoint"
-        if resume and latest.is_file():
-            runner.load_checkpoint = _loads_safely(runner)
-            runner._load_from = str(work_dir / Path(latest.read_text().strip()).name)
+        if settings.resume and has_checkpoint(work_dir):
+            runner.load_checkpoint = _loads_safely(runner, MEASURES[kind].best)
+            runner._load_from = str(latest_checkpoint(work_dir))
             runner._resume = True
-        if max_minutes is not None:
-            runner.register_hook(_time_limit(mmengine.hooks.Hook, max_minutes))
-        if plan.get("channels_last"):
-            runner.model.to(memory_format=torch.channels_last_3d)
         runner.train()
         metrics = runner.message_hub.log_scalars
         return {
@@ -122,82 +132,128 @@ def train(
         }
 
 
-def _build(
-    kind: str,
-    scope: str,
-    loaded: Any,
-    plan: Mapping[str, Any],
-    iterations: int,
-    train_samples: Samples,
-    val_samples: Samples,
-    work_dir: Path,
-    seed: int,
-    num_classes: int | None,
-    val_interval: int,
-    checkpoint_interval: int,
-    num_workers: int,
-) -> Any:
-    from mmengine.runner import Runner
+@dataclass(frozen=True)
+class _Building:
+    """All that a Runner is made of."""
 
-    _import_metric(kind)
-    _register_loop()
-    model = deepcopy(dict(loaded["model"]))
-    if kind == "scene":
-        dense.register()
-    if num_classes is not None and "cls_head" in model:
-        model["cls_head"]["num_classes"] = num_classes
-        if num_classes < 5:
-            model["cls_head"]["topk"] = (1,)
-    if kind == "features":
-        # They are past the stem, so there are no colours to normalise.
-        model["data_preprocessor"] = {"type": "ActionDataPreprocessor", "format_shape": "NCTHW"}
-    net: Any = model
-    metric: Any = dict(_METRICS[kind])
-    if scope == "mmpose":
-        # MMPose's own hooks need torchvision, so its Runner looks names up in MMEngine alone.
-        from mmengine.registry import METRICS, MODELS
+    kind: str
+    config: Any
+    plan: Plan
+    settings: Settings
+    work_dir: Path
 
-        torch.manual_seed(seed)
-        net, metric, scope = MODELS.build(model), METRICS.build(metric), "mmengine"
-    metainfo = {"classes": ("person",), "dataset_name": kind}
-    batch_size = int(plan["batch_size"])
+    def runner(self, train_samples: Samples, val_samples: Samples | None) -> Any:
+        from mmengine.runner import Runner
 
-    def loader(samples: Samples, pipeline: Any, workers: int, order: Any, base: int) -> dict[str, Any]:
+        plan, settings = self.plan, self.settings
+        iterations = plan.iterations or 1
+        processes = parallel.join(plan.batch_size)
+        _import_metric(self.kind)
+        _register_loop()
+        order = parallel.InOrder(len(train_samples), plan.batch_size)
+        train_steps = partial(training_steps, self.kind, self.config)
+        val_interval = settings.val_interval or max(1, iterations // 8)
+        validation: dict[str, Any] = {}
+        if val_samples is not None:
+            steps = partial(validation_steps, self.kind, self.config)
+            shuffled = {"type": "DefaultSampler", "shuffle": False}
+            validation = {
+                "val_dataloader": self._loader(val_samples, steps, 0, shuffled, settings.seed + 1),
+                "val_cfg": {"type": "ValLoop"},
+                "val_evaluator": [self._metric()],
+            }
+        model = self._model()
+        # Names are looked up in MMPose no more: its own hooks need torchvision.
+        scope = CONVERSIONS[self.kind][1]
+        runner = Runner(
+            # What matters of its log is told by CsvLog.
+            log_level="ERROR",
+            model=model,
+            work_dir=str(self.work_dir),
+            train_dataloader=self._loader(
+                train_samples, train_steps, settings.num_workers, order, settings.seed
+            ),
+            train_cfg={
+                "type": "RecordTrainLoop",
+                "max_iters": iterations,
+                "val_interval": val_interval if validation else iterations + 1,
+            },
+            **validation,
+            optim_wrapper=self._optim_wrapper(),
+            param_scheduler=self._schedule(iterations),
+            default_hooks=self._default_hooks(iterations, bool(validation)),
+            custom_hooks=self._hooks(),
+            log_processor={"type": "LogProcessor", "by_epoch": False, "window_size": 20},
+            visualizer=self._visualizer(),
+            randomness={"seed": settings.seed},
+            env_cfg={
+                "cudnn_benchmark": False,
+                "mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 1},
+            },
+            default_scope="mmengine" if scope == "mmpose" else scope,
+            experiment_name=f"{self.kind}_{self.work_dir.name}_{int(time.time())}",
+            **processes,
+        )
+        # The Runner would draw the weights anew when it starts.
+        runner._init_model_weights = lambda: None
+        return runner
+
+    def _model(self) -> Any:
+        """The net with its first weights."""
+        from mmengine.logging import MMLogger
+        from mmengine.registry import MODELS
+
+        if not MMLogger.check_instance_created("phar_weights"):
+            MMLogger.get_instance("phar_weights", log_level="ERROR")
+        description = describe(self.kind, self.config, self.settings.labels)
+        if self.kind == "scene":
+            dense.register()
+        torch.manual_seed(self.settings.seed)
+        model = MODELS.build(loading.without_downloads(description))
+        model.init_weights()
+        goes_on = self.settings.resume and has_checkpoint(self.work_dir)
+        if self.settings.init_from is not None and not goes_on:
+            start_from(model, self.settings.init_from, self.settings.labels, self.settings.init_labels)
+        if parallel.num_processes() > 1 and not torch.cuda.is_available():
+            parallel.share_statistics(model)
+        if self.plan.channels_last:
+            model.to(memory_format=torch.channels_last_3d)
+        return model
+
+    def _metric(self) -> Any:
+        from mmengine.registry import METRICS
+
+        return METRICS.build(dict(MEASURES[self.kind].metric))
+
+    def _loader(
+        self, samples: Samples, steps: Any, num_workers: int, sampler: Any, seed: int
+    ) -> dict[str, Any]:
+        metainfo = {"classes": ("person",), "dataset_name": self.kind}
         return {
-            "dataset": RecordDataset(samples, pipeline, kind, base, metainfo),
-            "batch_size": batch_size,
-            "num_workers": workers,
-            "persistent_workers": workers > 0,
-            "sampler": order,
+            "dataset": RecordDataset(samples, steps, self.kind, seed, metainfo),
+            "batch_size": self.plan.batch_size // parallel.num_processes(),
+            "num_workers": num_workers,
+            "persistent_workers": num_workers > 0,
+            "sampler": sampler,
             "collate_fn": {"type": "pseudo_collate"},
         }
 
-    # Stem features and scenes come as the net takes them.
-    training = loaded.get("train_pipeline", [])
-    validating = _validation_pipeline(kind, loaded)
-    if kind == "features":
-        training = validating = []
-    train_loader = loader(train_samples, training, num_workers, None, seed)
-    dataset = train_loader.pop("dataset")
-    warmup = min(int(plan.get("warmup", 100)), max(1, iterations // 4))
-    lr = float(plan["optimizer"]["lr"])
-    return Runner(
-        model=net,
-        work_dir=str(work_dir),
-        train_dataloader={**train_loader, "dataset": dataset, "sampler": _InOrder(dataset)},
-        val_dataloader=loader(
-            val_samples, validating, 0, {"type": "DefaultSampler", "shuffle": False}, seed + 1
-        ),
-        train_cfg={"type": "RecordTrainLoop", "max_iters": iterations, "val_interval": val_interval},
-        val_cfg={"type": "ValLoop"},
-        val_evaluator=[metric],
-        optim_wrapper={
-            "type": "OptimWrapper",
-            "optimizer": dict(plan["optimizer"]),
-            "paramwise_cfg": dict(plan.get("paramwise", {})),
-            "clip_grad": {"max_norm": float(plan.get("clip_norm", 10.0))},
-        },
-        param_scheduler=[
+    def _optim_wrapper(self) -> dict[str, Any]:
+        return optim_wrapper(
+            pick_precision(self.settings.precision),
+            {
+                "optimizer": dict(self.plan.optimizer),
+                "paramwise_cfg": dict(self.plan.paramwise),
+                "clip_grad": {"max_norm": self.plan.clip_norm},
+            },
+        )
+
+    def _schedule(self, iterations: int) -> list[dict[str, Any]]:
+        # A schedule spans one iteration at least.
+        warmup = min(self.plan.warmup, max(1, iterations // 4))
+        iterations = max(iterations, warmup + 1)
+        lr = float(self.plan.optimizer["lr"])
+        return [
             {"type": "LinearLR", "start_factor": 0.01, "by_epoch": False, "begin": 0, "end": warmup},
             {
                 "type": "CosineAnnealingLR",
@@ -207,55 +263,69 @@ def _build(
                 "end": iterations,
                 "T_max": iterations - warmup,
             },
-        ],
-        default_hooks={
+        ]
+
+    def _default_hooks(self, iterations: int, validates: bool) -> dict[str, Any]:
+        best = {"save_best": MEASURES[self.kind].best, "rule": "greater"} if validates else {}
+        return {
             "timer": {"type": "IterTimerHook"},
             "logger": {"type": "LoggerHook", "interval": 25, "log_metric_by_epoch": False},
             "param_scheduler": {"type": "ParamSchedulerHook"},
             "checkpoint": {
                 "type": "CheckpointHook",
-                "interval": checkpoint_interval,
+                "interval": self.settings.checkpoint_interval or max(1, iterations // 20),
                 "by_epoch": False,
                 "max_keep_ckpts": 2,
+                **best,
             },
             "runtime_info": {"type": "RuntimeInfoHook"},
             "sampler_seed": None,
-        },
-        custom_hooks=[
+        }
+
+    def _hooks(self) -> list[Any]:
+        from phar.openmmlab.training import hooks
+
+        settings, measure = self.settings, MEASURES[self.kind]
+        used: list[Any] = [
             {
                 "type": "EMAHook",
                 "ema_type": "MomentumAnnealingEMA",
-                "momentum": float(plan.get("ema_momentum", 0.002)),
+                "momentum": self.plan.ema_momentum,
                 "gamma": 30,
                 "update_buffers": True,
                 "priority": 49,
-            }
-        ],
-        log_processor={"type": "LogProcessor", "by_epoch": False, "window_size": 20},
-        visualizer={"type": "Visualizer", "vis_backends": [{"type": "LocalVisBackend"}]},
-        randomness={"seed": seed},
-        env_cfg={"cudnn_benchmark": False, "mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 1}},
-        default_scope=scope,
-        experiment_name=f"{kind}_{work_dir.name}_{int(time.time())}",
-    )
+            },
+            hooks.OwnRandomness(settings.seed),
+            hooks.CsvLog(self.work_dir, measure.columns),
+        ]
+        if settings.patience is not None:
+            used.append(hooks.EarlyStopping(self.work_dir, measure.best, settings.patience))
+        if settings.max_minutes is not None:
+            used.append(hooks.TimeLimit(settings.max_minutes))
+        # The last of those with its priority: it runs a whole validation.
+        used.append(hooks.MissedValidation(self.work_dir, measure.best))
+        return used
+
+    def _visualizer(self) -> dict[str, Any]:
+        backends = [{"type": "LocalVisBackend"}]
+        if self.settings.tensorboard:
+            backends.append({"type": "TensorboardVisBackend"})
+        return {"type": "Visualizer", "vis_backends": backends}
 
 
-def _validation_pipeline(kind: str, loaded: Any) -> list[dict[str, Any]]:
-    pipeline = [dict(step) for step in loaded.get("val_pipeline") or loaded.get("test_pipeline", [])]
-    # Records are decoded and their frames picked; only sound is sampled by the pipeline itself.
-    skipped = {
-        "PoseDecode",
-        "LoadAudioFeature",
-        "LoadImageFromFile",
-        "LoadImage",
-        "UniformSampleFrames",
-        "UniformSample",
-    }
-    steps = [step for step in pipeline if step["type"] not in skipped]
-    if kind == "person":
-        meta = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")
-        steps[-1] = {"type": "PackDetInputs", "meta_keys": meta}
-    return steps
+def describe(kind: str, config: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+    """Return the description of a config's net, with as many outputs as there are labels."""
+    model = deepcopy(dict(config["model"]))
+    if labels and "cls_head" in model:
+        model["cls_head"]["num_classes"] = len(labels)
+        if len(labels) < 5:
+            model["cls_head"]["topk"] = (1,)
+    if labels and "bbox_head" in model:
+        model["bbox_head"]["num_classes"] = len(labels)
+    if kind == "features":
+        # They are past the stem, so there are no colours to normalise.
+        model["data_preprocessor"] = {"type": "ActionDataPreprocessor", "format_shape": "NCTHW"}
+    return model
 
 
 def _import_metric(kind: str) -> None:
@@ -267,14 +337,26 @@ def _import_metric(kind: str) -> None:
         import mmaction.evaluation  # noqa: F401
 
 
-def _loads_safely(runner: Any) -> Any:
-    """A `load_checkpoint` for the runner that never unpickles code; the log history starts anew."""
+def _loads_safely(runner: Any, best: str) -> Any:
+    """A `load_checkpoint` for the runner that never unpickles code.
+
+    The log history starts anew; which checkpoint was best the training folder tells.
+    """
+    from mmengine.model import is_model_wrapper
 
     def load_checkpoint(filename: str, *_: Any, **__: Any) -> dict[str, Any]:
         content = loading.load_training_state(filename)
         content["message_hub"] = runner.message_hub.state_dict()
         runner.call_hook("after_load_checkpoint", checkpoint=content)
-        runner.model.load_state_dict(content["state_dict"])
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.load_state_dict(content["state_dict"])
+        folder = Path(filename).parent
+        reached = int(content["meta"]["iter"])
+        scores = [row[best] for row in read_log(folder) if best in row and row["iteration"] <= reached]
+        kept = sorted(folder.glob("best_*.pth"))
+        if scores and kept:
+            runner.message_hub.update_info("best_score", max(scores))
+            runner.message_hub.update_info("best_ckpt", str(kept[-1]))
         return content
 
     return load_checkpoint
@@ -292,7 +374,7 @@ def _register_loop() -> None:
 
         def run(self) -> Any:
             batches = type(self.dataloader_iterator)
-            self.dataloader.sampler.start = self._iter * self.dataloader.batch_sampler.batch_size
+            self.dataloader.sampler.start = self._iter
             self.dataloader_iterator = _Skipping(batches(self.dataloader), self._iter)
             return super().run()
 
@@ -311,17 +393,3 @@ class _Skipping:
             self._skipped -= 1
             return None
         return next(self._batches)
-
-
-def _time_limit(base: type, minutes: float) -> Any:
-    class TimeLimit(base):  # type: ignore[misc]
-        """Ends training after a while, with a checkpoint."""
-
-        def __init__(self) -> None:
-            self._end = time.monotonic() + minutes * 60
-
-        def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
-            if time.monotonic() > self._end:
-                runner.train_loop.stop_training = True
-
-    return TimeLimit()

@@ -1,0 +1,101 @@
+"""Make one file of each clip, in several processes; what is there already is not made again."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Protocol
+
+from phar.dataset.manifest import Clip
+from phar.schema import MediaError
+
+
+class Extractor(Protocol):
+    """Makes the file of one clip. It travels to other processes before it is opened there."""
+
+    def open(self, num_threads: int | None) -> None:
+        """Load what it needs; `num_threads` None leaves the number to its libraries."""
+
+    def done(self, clip: Clip) -> bool:
+        """Tell whether the clip's file is there and was made as this extractor makes it."""
+
+    def extract(self, clip: Clip) -> None:
+        """Make the clip's file, whole or not at all. Raises MediaError."""
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A clip whose file is there, or why it is not."""
+
+    clip: Clip
+    kept: bool = False
+    """Whether an earlier run had made it."""
+    error: str = ""
+
+
+#: The extractor of a worker process.
+_own: list[Extractor] = []
+
+
+def extract_all(clips: Sequence[Clip], extractor: Extractor, num_jobs: int) -> Iterator[Extracted]:
+    """Yield every clip once its file is there, those that are there already first.
+
+    Args:
+        clips: each is done once, by its id.
+        extractor: what makes a file.
+        num_jobs: processes; with one the work is done here, with every core.
+
+    Raises:
+        MediaError: a process died; what is done stays done.
+        ModelError: a net cannot be loaded.
+    """
+    distinct = list({clip.id: clip for clip in clips}.values())
+    waiting = [clip for clip in distinct if not extractor.done(clip)]
+    left = {clip.id for clip in waiting}
+    yield from (Extracted(clip, kept=True) for clip in distinct if clip.id not in left)
+    # Clips of one video one after the other, so that its file stays in the system's cache.
+    waiting.sort(key=lambda clip: (str(clip.video), clip.start_s))
+    if num_jobs <= 1 or len(waiting) <= 1:
+        if waiting:
+            extractor.open(None)
+        for clip in waiting:
+            yield _done(extractor, clip)
+        return
+    num_jobs = min(num_jobs, len(waiting))
+    threads = max(1, multiprocessing.cpu_count() // num_jobs)
+    # Forking a process that has decoded before would take its threads' locks along.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        num_jobs, mp_context=context, initializer=_begin, initargs=(extractor, threads)
+    ) as pool:
+        futures = [pool.submit(_extract, clip) for clip in waiting]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool:
+            raise MediaError(
+                "a process died at its work; run again to go on, with --jobs 1 if it stays so"
+            ) from None
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _begin(extractor: Extractor, num_threads: int) -> None:
+    extractor.open(num_threads)
+    _own.append(extractor)
+
+
+def _extract(clip: Clip) -> Extracted:
+    return _done(_own[0], clip)
+
+
+def _done(extractor: Extractor, clip: Clip) -> Extracted:
+    try:
+        extractor.extract(clip)
+    except MediaError as error:
+        return Extracted(clip, error=str(error))
+    return Extracted(clip)

@@ -1,0 +1,138 @@
+"""Steps of pose pipelines that MMAction2 lacks: a frame of reference of the body's own, and variation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phar.schema import COCO_KEYPOINTS, FloatArray
+
+_SHOULDERS, _HIPS = (
+    [COCO_KEYPOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip")
+)
+#: Joints at or below this score were not seen.
+_UNSEEN = 1e-3
+
+
+def in_body_frame(keypoints: FloatArray, scores: FloatArray) -> FloatArray:
+    """Put the origin into the middle of the hips and make a torso the unit of length.
+
+    keypoints: (M, T, 17, 2) in pixels; scores: (M, T, 17). Both are medians over the clip of the person who
+    is seen most, so that steps and jumps stay, and persons stay where they are to each other. Joints that
+    were not seen are at the origin. Without hips or shoulders, the joints' own middle and extent serve.
+    """
+    seen = scores > _UNSEEN
+    if not seen.any():
+        return np.zeros_like(keypoints)
+    person = int(seen.sum((1, 2)).argmax())
+    own, shown = keypoints[person], seen[person]
+    hips, shoulders = shown[:, _HIPS].all(1), shown[:, _SHOULDERS].all(1)
+    middles = own[hips][:, _HIPS].mean(1) if hips.any() else own[shown]
+    origin = np.median(middles, axis=0)
+    both = hips & shoulders
+    unit = 0.0
+    if both.any():
+        torsos = own[both][:, _SHOULDERS].mean(1) - own[both][:, _HIPS].mean(1)
+        unit = float(np.median(np.linalg.norm(torsos, axis=1)))
+    if unit < 1.0:
+        # A body is about three torsos high.
+        unit = max(1.0, float(np.ptp(own[shown], axis=0).max()) / 3)
+    placed = (keypoints - origin) / unit
+    return np.where(seen[..., None], placed, 0.0).astype(np.float32)
+
+
+def varied(
+    keypoints: FloatArray,
+    scores: FloatArray,
+    rng: np.random.RandomState,
+    rotate_deg: float,
+    scale: Sequence[float],
+    squeeze: float,
+    noise: float,
+) -> FloatArray:
+    """Turn, scale and squeeze all poses of a clip alike, and move each joint a little.
+
+    keypoints: (M, T, 17, 2) in pixels; joints that were not seen stay. Angles up to `rotate_deg`; factors
+    within `scale`; the two axes differ by up to a share of `squeeze`; `noise` is a standard deviation in
+    shares of the clip's largest extent, half of it steady through the clip.
+    """
+    seen = scores > _UNSEEN
+    if not seen.any():
+        return keypoints
+    angle = np.deg2rad(rng.uniform(-rotate_deg, rotate_deg))
+    sizes = rng.uniform(*scale) * (1 + rng.uniform(-squeeze, squeeze, 2))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = keypoints[seen].mean(0)
+    moved = (keypoints - centre) @ (np.diag(sizes) @ turn).T + centre
+    if noise:
+        spread = noise * float(np.ptp(keypoints[seen], axis=0).max())
+        steady = rng.normal(0, 0.5 * spread, (len(moved), 1, *moved.shape[2:]))
+        moved = moved + steady + rng.normal(0, 0.5 * spread, moved.shape)
+    return np.where(seen[..., None], moved, keypoints).astype(np.float32)
+
+
+def register() -> None:
+    """Register the steps with MMAction2, once."""
+    from mmaction.registry import TRANSFORMS
+
+    if "BodyFrame" in TRANSFORMS.module_dict:
+        return
+
+    class BodyFrame:
+        """See `in_body_frame`; after PoseDecode."""
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            keypoints = np.asarray(results["keypoint"], np.float32)
+            scores = np.asarray(results["keypoint_score"], np.float32)
+            return {**results, "keypoint": in_body_frame(keypoints, scores)}
+
+    class VaryPoses:
+        """See `varied`; on keypoints in pixels."""
+
+        def __init__(
+            self,
+            rotate_deg: float = 15.0,
+            scale: Sequence[float] = (0.9, 1.1),
+            squeeze: float = 0.1,
+            noise: float = 0.0,
+        ) -> None:
+            self._settings = (rotate_deg, scale, squeeze, noise)
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            keypoints = np.asarray(results["keypoint"], np.float32)
+            scores = np.asarray(results["keypoint_score"], np.float32)
+            rng = np.random.RandomState(np.random.randint(2**31))
+            return {**results, "keypoint": varied(keypoints, scores, rng, *self._settings)}
+
+    class PartOfClip:
+        """Keep a random part of a clip's frames, at least this share of them; before the sampler."""
+
+        def __init__(self, share: float = 0.7) -> None:
+            self._share = share
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            num_frames = int(results["total_frames"])
+            length = max(1, round(num_frames * np.random.uniform(self._share, 1.0)))
+            start = int(np.random.randint(num_frames - length + 1))
+            part: dict[str, NDArray[Any]] = {
+                name: results[name][:, start : start + length] for name in ("keypoint", "keypoint_score")
+            }
+            return {**results, **part, "total_frames": length}
+
+    class HideJoints:
+        """Take each joint for unseen through the whole clip with this probability."""
+
+        def __init__(self, share: float = 0.05) -> None:
+            self._share = share
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            scores = np.array(results["keypoint_score"], np.float32)
+            hidden = np.random.uniform(size=scores.shape[-1]) < self._share
+            scores[..., hidden] = 0.0
+            return {**results, "keypoint_score": scores}
+
+    for step in (BodyFrame, VaryPoses, PartOfClip, HideJoints):
+        TRANSFORMS.register_module(module=step)
