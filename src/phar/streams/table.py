@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from phar.clock import Stopwatch
-from phar.openmmlab import Recognizer
+from phar.openmmlab import Detector, PoseEstimator, Recognizer
 from phar.profile import Profile, StreamSpec, require_checkpoints
 from phar.schema import ProfileError
 from phar.streams.audio import AudioStream
