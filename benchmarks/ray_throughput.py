@@ -3,8 +3,8 @@
     python benchmarks/ray_throughput.py [--videos 8] [--split-minutes MIN] [--rounds 3]
 
 Each worker has one core for nets and decoding. Copies of the bundled sample are analysed, each with a byte of
-its own at the end. What is timed is the batch without the loading of nets: every worker first analyses a video
-that does not count. Rounds alternate between one worker and two. Needs two cores that do nothing else.
+its own at the end. The loading of nets is not timed: every worker first analyses a video that does not count.
+Rounds alternate between one worker and two. Needs two cores that do nothing else.
 """
 
 from __future__ import annotations

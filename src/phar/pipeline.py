@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from phar import __version__, timeline
 from phar.clock import Stopwatch, Trace
 from phar.fusion import fuse
-from phar.media import MediaReader, WindowMedia, joined_counts, warning_lines
+from phar.media import MediaReader, WindowMedia, average_fps, joined_counts, warning_lines
 from phar.profile import Profile, describe, load_profile
 from phar.schema import Poses, Prediction, Report, StreamScore, Video, Window
 from phar.streams.persons import join_poses
@@ -39,6 +40,10 @@ class Part:
 
     video: Video
     """As far as it was read: exact in the last part only."""
+    claimed_fps: Fraction
+    """Frame rate that the container claims."""
+    num_frames: int
+    """Frames that begin in this part."""
     predictions: tuple[Prediction, ...]
     poses: Poses | None
     """Of the frames of these windows; None if none were kept."""
@@ -147,9 +152,11 @@ class Analyzer:
                     if keep_poses and seen is not None:
                         poses.append(seen)
                 tell("analyse", predictions[-1].window.end_s, reader.video.duration_s)
-            source, warnings, reading = reader.video, reader.warning_counts, asdict(reader.timing)
+            warnings, reading = reader.warning_counts, asdict(reader.timing)
         return Part(
-            video=source,
+            video=reader.video,
+            claimed_fps=reader.claimed_fps,
+            num_frames=reader.num_own_frames,
             predictions=tuple(predictions),
             poses=join_poses(poses) if keep_poses else None,
             runtime=self.streams.runtime,
@@ -247,6 +254,9 @@ def joined(profile: Profile, parts: Sequence[Part], *, topk: int = 5) -> Report:
     """
     started = time.perf_counter()
     video = parts[-1].video
+    if len(parts) > 1:
+        num_frames = sum(part.num_frames for part in parts)
+        video = replace(video, fps=average_fps(parts[0].claimed_fps, num_frames, video.duration_s))
     predictions = [prediction for part in parts for prediction in part.predictions]
     poses = [part.poses for part in parts if part.poses is not None]
     segments = timeline.segments(predictions, profile.labels, profile.segments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from clips import make_clip, number_in, tone
 
-from phar.media import Frame, MediaReader, joined_counts
+from phar.media import Frame, MediaReader, average_fps, joined_counts
 
 #: Pictures at odd times, with a gap of four windows in the middle.
 UNEVEN_S = [*(i / 25 + (i % 3) * 0.004 for i in range(60)), *(6.5 + i / 10 for i in range(40))]
@@ -60,7 +61,11 @@ def test_spans_are_cut_out_of_the_whole(
     for one, other in zip(whole, [each for found, _ in parts for each in found], strict=True):
         assert one[:3] == other[:3]
         np.testing.assert_array_equal(one[3], other[3])
-    assert parts[-1][1].video == reader.video
+    duration_s = reader.video.duration_s
+    assert dataclasses.replace(parts[-1][1].video, fps=reader.video.fps) == reader.video
+    num_frames = sum(part.num_own_frames for _, part in parts)
+    assert average_fps(reader.claimed_fps, num_frames, duration_s) == reader.video.fps
+    assert num_frames == reader.num_own_frames
     assert joined_counts([part.warning_counts for _, part in parts]) == reader.warning_counts
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -98,6 +100,7 @@ class RayEngine:
             yield
             return
         own: dict[str, Any] = {} if self._address else {"object_store_memory": _OWN_STORE_BYTES}
+        at_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
                 address=self._address or "local",
@@ -111,6 +114,9 @@ class RayEngine:
         except Exception as error:
             what = f"cluster {self._address} cannot be reached" if self._address else "Ray cannot be started"
             raise UsageError(f"{what}: {' '.join(str(error).split())}; see docs/scale.md") from None
+        if threading.current_thread() is threading.main_thread():
+            # Ray sets its own, which ends the process with another exit code.
+            signal.signal(signal.SIGTERM, at_sigterm)
         try:
             yield
         finally:

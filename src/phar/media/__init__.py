@@ -1,5 +1,6 @@
 """Probe, decode and write media: the only room that knows ffmpeg and PyAV."""
 
+from phar.media.assembly import average_fps
 from phar.media.chapters import copy_with_chapters, first_frame_offset_s
 from phar.media.excerpt import write_excerpt
 from phar.media.fetch import Fetched, fetched
@@ -23,6 +24,7 @@ __all__ = [
     "Wanted",
     "WindowMedia",
     "at_rate",
+    "average_fps",
     "copy_with_chapters",
     "fetched",
     "first_frame_offset_s",

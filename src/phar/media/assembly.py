@@ -72,7 +72,7 @@ class Assembly:
         self._converter = converter
         self._warnings = warnings
         self._stopped = stopped
-        self._fps = source.fps
+        self.claimed_fps = source.fps
         self._demuxer = Demuxer(source, True, warnings, plan.live)
         self._audio_lag_s = _AUDIO_LAG_LIVE_S if plan.live else _AUDIO_LAG_S
         self._audio_hz = plan.audio_hz
@@ -91,12 +91,14 @@ class Assembly:
         self._counting = False
         self._previous: Frame | None = None
         self._num_frames = 0
+        self.num_own_frames = 0
+        """Frames decoded that begin in the span that is read."""
         self._next = 0
         self._open: list[_Open] = []
         self.video = Video(
             path=source.path,
             duration_s=source.claimed_duration_s,
-            fps=self._fps,
+            fps=self.claimed_fps,
             width_px=self._geometry.width_px,
             height_px=self._geometry.height_px,
             has_audio=source.audio is not None,
@@ -138,6 +140,7 @@ class Assembly:
             self._last_ticks = ticks
             self._num_frames += 1
             frame = Frame(self._seconds(ticks), self._geometry, stored, self._converter)
+            self.num_own_frames += self._is_own(frame.time_s)
             yield from self._advance(frame.time_s)
             self._serve(frame)
             self._previous = frame
@@ -179,23 +182,26 @@ class Assembly:
         except EOFError:
             return []
         except (av.error.FFmpegError, ValueError, MemoryError):
-            self._warn(DAMAGED_PACKET, packet)
+            self._warn(DAMAGED_PACKET, self._time_of(packet))
             return None
         for frame in frames:
             if frame.is_corrupt:
-                self._warn(DAMAGED_PICTURE, frame)
+                self._warn(DAMAGED_PICTURE, self._time_of(frame))
         return frames
 
-    def _warn(self, text: str, of: Packet | av.VideoFrame | None) -> None:
-        """Warn of something in the pictures, unless another span's reader does."""
+    def _warn(self, text: str, ticks: int | None) -> None:
+        """Warn of something in the pictures at a time, unless another span's reader does."""
+        if ticks is None or self._plan.windows == (0, None) or self._is_own(self._seconds(ticks)):
+            self._warnings.add(text)
+
+    def _is_own(self, time_s: float) -> bool:
+        """Tell whether a time lies in the span that is read, as every time does in one of a video's spans."""
         first, end = self._plan.windows
-        if (first, end) != (0, None):
-            ticks = None if of is None else of.dts if self._demuxer.timed_by_dts else of.pts
-            time_s = math.inf if ticks is None else self._seconds(ticks)
-            before = first > 0 and time_s < self._start_s(first)
-            if before or (end is not None and time_s >= self._start_s(end)):
-                return
-        self._warnings.add(text)
+        return (not first or self._start_s(first) <= time_s) and (end is None or time_s < self._start_s(end))
+
+    def _time_of(self, item: Packet | av.VideoFrame | None) -> int | None:
+        """The item's own claim of when it is shown, ticks."""
+        return None if item is None else item.dts if self._demuxer.timed_by_dts else item.pts
 
     def _unneeded_until(self, packet: Packet) -> float | None:
         """Return where the group of pictures that `packet` begins ends, if no one needs it; seconds.
@@ -230,7 +236,7 @@ class Assembly:
         self.video = Video(
             path=self.video.path,
             duration_s=self.video.duration_s,
-            fps=self._fps,
+            fps=self.claimed_fps,
             width_px=self._geometry.width_px,
             height_px=self._geometry.height_px,
             has_audio=self.video.has_audio,
@@ -259,7 +265,7 @@ class Assembly:
             self._counting = True
             self._warnings.add("video: timestamps make no sense; frames are timed by their number")
             return last + demuxer.frame_ticks
-        self._warn(OUT_OF_ORDER, stored)
+        self._warn(OUT_OF_ORDER, last)
         return None
 
     def _seconds(self, ticks: int) -> float:
@@ -305,7 +311,7 @@ class Assembly:
         times_s = np.array([self._seconds(t) for t in ticks] or [start_s], np.float64)
         pending: list[int] = []
         if self._plan.takes(window.index):
-            asked = self._plan.wanted(len(times_s), float(self._fps), window, times_s)
+            asked = self._plan.wanted(len(times_s), float(self.claimed_fps), window, times_s)
             pending = sorted({int(i) for i in asked})
         if pending and not 0 <= pending[0] <= pending[-1] < len(times_s):
             raise ValueError(f"wanted frames {pending[0]} to {pending[-1]} of a window of {len(times_s)}")
@@ -418,8 +424,6 @@ class Assembly:
         self._finish(duration_s)
 
     def _finish(self, duration_s: float) -> None:
-        measured = Fraction(self._num_frames) / Fraction(duration_s).limit_denominator(10**6)
-        close = abs(measured - self._fps) <= self._fps / 200
         track = self._track
         heard = track is not None and track.num_frames > 0
         if track is not None and not heard:
@@ -427,8 +431,14 @@ class Assembly:
         self.video = Video(
             path=self.video.path,
             duration_s=duration_s,
-            fps=self._fps if close else measured.limit_denominator(10**4),
+            fps=average_fps(self.claimed_fps, self._num_frames, duration_s),
             width_px=self.video.width_px,
             height_px=self.video.height_px,
             has_audio=heard,
         )
+
+
+def average_fps(claimed: Fraction, num_frames: int, duration_s: float) -> Fraction:
+    """Return a video's frame rate: what its container claims, unless the frames counted say otherwise."""
+    measured = Fraction(num_frames) / Fraction(duration_s).limit_denominator(10**6)
+    return claimed if abs(measured - claimed) <= claimed / 200 else measured.limit_denominator(10**4)

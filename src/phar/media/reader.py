@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -189,6 +190,18 @@ class MediaReader:
         if self._assembly is None:
             raise RuntimeError("the reader has not been entered")
         return self._assembly.video
+
+    @property
+    def claimed_fps(self) -> Fraction:
+        """Frame rate that the stream claims."""
+        if self._assembly is None:
+            raise RuntimeError("the reader has not been entered")
+        return self._assembly.claimed_fps
+
+    @property
+    def num_own_frames(self) -> int:
+        """Frames decoded so far that begin in the windows asked for and in no later ones."""
+        return 0 if self._assembly is None else self._assembly.num_own_frames
 
     @property
     def origin_s(self) -> float:
