@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "dataset": ("phar.cli.dataset", "annotations to clips to train on"),
         "train": ("phar.cli.train", "train models on the rendered world"),
         "eval": ("phar.cli.eval", "measure a profile on held-out videos"),
+        "fuse": ("phar.cli.fuse", "fit how a profile's streams are fused"),
         "models": ("phar.cli.models", "list, fetch, check and convert checkpoints"),
         "doctor": ("phar.cli.doctor", "what is installed, and which profiles can be used"),
     }
