@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "train": ("phar.cli.train", "train models on one's own data, or on the rendered world"),
         "predict": ("phar.cli.predict", "let a stream score the clips of a data set"),
         "eval": ("phar.cli.eval", "measure a profile on held-out videos"),
+        "fuse": ("phar.cli.fuse", "fit how a profile's streams are fused"),
         "models": ("phar.cli.models", "list, fetch, check and convert checkpoints"),
         "doctor": ("phar.cli.doctor", "what is installed, and which profiles can be used"),
     }

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from phar import timeline
 from phar.evaluate.predictions import Said, answers_of, predicted_labels
 from phar.evaluate.runs import DEPLOYED, OPEN, STILL, Runs
 from phar.evaluate.summary import Model
-from phar.evaluate.table import FUSED, Answers, Table, fused_answers, stream_answers, tabulate
+from phar.evaluate.table import (
+    FUSED,
+    Answers,
+    checked,
+    fused_answers,
+    ordered_labels,
+    stream_answers,
+    table_of_reports,
+    tabulate,
+)
 from phar.evaluate.truth import VideoTruth, true_labels
-from phar.schema import NONE, Report, UsageError, Window
+from phar.schema import Report, UsageError, Window
 
 #: What the document says of a model's profile.
 _ABOUT = ("name", "window_s", "stride_s", "fusion", "coefficients", "temperatures", "models", "precision")
@@ -58,7 +65,7 @@ def compared(
         durations_s = [truth.duration_s() for truth in truths]
         covers = [timeline.windows(duration_s, window_s, window_s) for duration_s in durations_s]
     for name, found in predictions.items():
-        table = _checked(tabulate(truths, covers, durations_s, labels))
+        table = checked(tabulate(truths, covers, durations_s, labels))
         fused = answers_of(name, found, table, covers, threshold)
         models.append(Model(name, table, {FUSED: fused}, {"predictions": True}))
     return models
@@ -76,19 +83,12 @@ def _labels(
         found += [*report.labels, *(label for own in report.vocabularies.values() for label in own)]
     found += true_labels(truths)
     found += [label for said in predictions.values() for label in predicted_labels(said)]
-    return sorted(dict.fromkeys(found), key=lambda label: label == NONE)
+    return ordered_labels(found)
 
 
 def _model(run: Runs, truths: Sequence[VideoTruth], labels: Sequence[str]) -> Model:
     reports = [run.reports[DEPLOYED][truth.name] for truth in truths]
-    table = _checked(
-        tabulate(
-            truths,
-            [_cover(report) for report in reports],
-            [report.video.duration_s for report in reports],
-            labels,
-        )
-    )
+    table = table_of_reports(truths, reports, labels)
     answers: dict[str, Answers] = {FUSED: fused_answers(table, reports)}
     for way in (OPEN, STILL):
         others = [run.reports.get(way, {}).get(truth.name) for truth in truths]
@@ -108,9 +108,3 @@ def _cover(report: Report) -> list[Window]:
 
 def _about(report: Report) -> dict[str, Any]:
     return {key: report.profile[key] for key in _ABOUT if key in report.profile}
-
-
-def _checked(table: Table) -> Table:
-    if not np.size(table.truth):
-        raise UsageError("nothing is known of any window; give annotations of what the videos show")
-    return table

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phar import timeline
-from phar.evaluate.truth import VideoTruth
-from phar.schema import NONE, FloatArray, Report, Segment, SegmentSpec, Window
+from phar.evaluate.truth import VideoTruth, true_labels
+from phar.schema import NONE, FloatArray, Report, Segment, SegmentSpec, UsageError, Window
 
 #: The name of the fused answer among a model's answers.
 FUSED = "fused"
@@ -103,6 +103,36 @@ def tabulate(
         purity=np.array(purity, dtype=np.float64),
         kept=tuple(kept),
     )
+
+
+def table_of_reports(
+    truths: Sequence[VideoTruth], reports: Sequence[Report], labels: Sequence[str] | None = None
+) -> Table:
+    """Make the table of (V,) videos and their reports; labels: all there are, else those of either.
+
+    Raises:
+        UsageError: nothing is known of any window.
+    """
+    return checked(
+        tabulate(
+            truths,
+            [[prediction.window for prediction in report.predictions] for report in reports],
+            [report.video.duration_s for report in reports],
+            ordered_labels([*reports[0].labels, *true_labels(truths)]) if labels is None else labels,
+        )
+    )
+
+
+def checked(table: Table) -> Table:
+    """Return a table that has windows. Raises UsageError if nothing is known of any."""
+    if not table.num_windows:
+        raise UsageError("nothing is known of any window; give annotations of what the videos show")
+    return table
+
+
+def ordered_labels(labels: Iterable[str]) -> list[str]:
+    """Return labels as they first come up, `none` last."""
+    return sorted(dict.fromkeys(labels), key=lambda label: label == NONE)
 
 
 def fused_answers(table: Table, reports: Sequence[Report], name: str = FUSED) -> Answers:
