@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent
 #: Folders of the checkout that the installed package carries in phar/_resources.
 RESOURCES = ("configs", "annotations", "checkpoints")
 #: What lies in them but stays behind: caches, and checkpoints that were downloaded.
-LEFT = ("__pycache__", "*.pyc", "*.pth", "*.part", "checkpoints.lock")
+LEFT = ("__pycache__", "*.pyc", "*.pth", "*.part", "checkpoints.lock", "phar17")
 
 
 class BuildWithResources(build_py):
@@ -51,6 +51,7 @@ setup(
     long_description=(ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11,<3.12",
     package_dir={"": "src"},
     packages=find_packages("src"),

@@ -84,6 +84,14 @@ def guarded(work: Callable[[], int], prog: str, *, verbose: bool) -> int:
         return _failed(prog, f"unexpected {type(error).__name__}: {error}{hint}", 1, verbose)
 
 
+def declare(command: Command, parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments, and those that every command has."""
+    command.add_arguments(parser)
+    parser.add_argument(
+        "--verbose", action="store_true", help="say more, with tracebacks and library messages"
+    )
+
+
 def _run(command: Command, prog: str, arguments: Sequence[str]) -> int:
     parser = Parser(
         prog=prog,
@@ -91,10 +99,7 @@ def _run(command: Command, prog: str, arguments: Sequence[str]) -> int:
         formatter_class=RawDescriptionRichHelpFormatter,
         allow_abbrev=False,
     )
-    command.add_arguments(parser)
-    parser.add_argument(
-        "--verbose", action="store_true", help="say more, with tracebacks and library messages"
-    )
+    declare(command, parser)
     args = parser.parse_args(arguments)
     if args.verbose:
         return command.run(args)
