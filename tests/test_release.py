@@ -83,7 +83,10 @@ def test_an_sdist_has_what_a_checkout_has_and_nothing_that_was_fetched(sdist: Pa
 
 
 def test_the_wheel_works_outside_the_checkout(programs: Path, tmp_path: Path) -> None:
-    look = "import phar; from phar.profile import RESOURCES; print(phar.__file__); print(RESOURCES)"
+    look = (
+        "import phar; from phar.profile import RESOURCES, bundled_profiles, load_profile\n"
+        "print(phar.__file__); print(RESOURCES); [load_profile(name) for name in bundled_profiles()]"
+    )
     module, resources = map(Path, checked([programs / "python", "-c", look], tmp_path).splitlines())
     assert module.is_relative_to(programs.parent)
     assert resources.is_relative_to(programs.parent)

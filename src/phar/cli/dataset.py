@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phar.cli.values import length, seconds
+from phar.foreign import shown
 from phar.schema import NONE, MediaError, UsageError
 
 if TYPE_CHECKING:
@@ -347,7 +348,7 @@ def _show(problems: Sequence[Problem], beside: Path) -> None:
     from phar.dataset.problem import counted
 
     for problem in problems[:_SHOWN]:
-        print(problem)
+        print(shown(str(problem)))
     if len(problems) > _SHOWN:
         print(f"... and {len(problems) - _SHOWN} more")
     if problems:

@@ -22,6 +22,7 @@ from typing import NoReturn, Protocol
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
+from phar.foreign import shown
 from phar.schema import PharError, UsageError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -141,5 +142,5 @@ def _sigterm_raises() -> Iterator[None]:
 def _failed(prog: str, message: str, code: int, verbose: bool) -> int:
     if verbose:
         traceback.print_exc()
-    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{prog}: {shown(' '.join(message.split()))}", file=sys.stderr)
     return code

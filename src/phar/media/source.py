@@ -35,6 +35,12 @@ CONTAINERS = (
 #: Largest picture that is decoded: 16384 x 8192, four times 8K.
 MAX_PIXELS = 1 << 27
 
+#: Pictures larger than this, above 8K, are decoded by one thread: every other would hold some more of them.
+_ONE_THREAD_PIXELS = 1 << 26
+
+#: Slowest clock of a stream, seconds a tick.
+_COARSEST_TICK_S = 600
+
 #: Rate assumed where a stream tells none.
 FALLBACK_FPS = Fraction(25)
 
@@ -86,9 +92,12 @@ class Source:
                     f"{self.path}: picture of {context.width}x{context.height} is larger than "
                     f"the {MAX_PIXELS} pixels phar decodes; scale the video down first"
                 )
+            base = self.video.time_base
+            if base is not None and base > _COARSEST_TICK_S:
+                raise MediaError(f"{self.path}: its clock ticks every {float(base):g} s; re-encode it")
             context.options = {"max_pixels": str(MAX_PIXELS)}
             context.thread_type = "AUTO"
-            context.thread_count = num_threads or 0
+            context.thread_count = 1 if pixels > _ONE_THREAD_PIXELS else num_threads or 0
         except BaseException:
             self.container.close()
             raise
