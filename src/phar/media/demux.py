@@ -58,7 +58,7 @@ class Demuxer:
     """
 
     def __init__(self, source: Source, read_audio: bool, warnings: Warnings) -> None:
-        self._container = source.container
+        self._source = source
         self._warnings = warnings
         self.video = source.video
         self.audio = source.audio if read_audio else None
@@ -185,7 +185,7 @@ class Demuxer:
 
     def _demux(self) -> Iterator[Packet]:
         streams = (self.video,) if self.audio is None else (self.video, self.audio)
-        return iter(self._container.demux(streams))
+        return self._source.demux(*streams)
 
     def _queue_audio(self, packet: Packet) -> None:
         """Queue a packet, at the cost of the oldest where a file holds far more sound than pictures."""

@@ -7,8 +7,11 @@ as playlists and concat scripts do).
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +20,8 @@ import av.container
 import av.error
 import av.logging
 from av.audio.stream import AudioStream
+from av.packet import Packet as AnyPacket
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from phar.media.frame import Geometry
@@ -105,6 +110,14 @@ class Source:
     def close(self) -> None:
         """Close the file."""
         self.container.close()
+
+    def demux(self, *streams: Stream) -> Iterator[AnyPacket[Stream]]:
+        """Yield the packets of some streams, or of all, in file order; empty ones at the end."""
+        try:
+            yield from self.container.demux(*streams)
+        except IndexError:
+            # PyAV has given all packets, and stumbles over streams that came up in the middle of the file.
+            return
 
     @property
     def fps(self) -> Fraction:
@@ -267,13 +280,9 @@ def _choose_audio(
 
 def first_frame(source: Source) -> av.VideoFrame | None:
     """Decode the first picture; None if the first few hundred packets hold none."""
-    for count, packet in enumerate(source.container.demux(source.video)):
-        try:
-            frames = packet.decode()
-        except (av.error.FFmpegError, ValueError):
-            frames = []
-        if frames:
-            return frames[0]
-        if count >= _PROBE_PACKETS:
-            break
+    with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
+        for packet in itertools.islice(source.demux(source.video), _PROBE_PACKETS):
+            with contextlib.suppress(av.error.FFmpegError, ValueError):
+                if frames := packet.decode():
+                    return frames[0]
     return None
