@@ -3,7 +3,11 @@
 # make test       lint, then every test; as root on Debian it installs Chromium first
 # make lint       ruff, mypy and hadolint
 # make bench      the full-size nets against the flow of OpenMMLab's demos (an hour)
+# make fuzz       thousands of damaged files of every container (20 minutes; needs the shared media)
 # make bundle     render the world and train the bundled models (hours)
+# make docs       docs/cli.md from the parsers
+# make release    wheel, sdist, SBOM, licences and check sums in dist/, tried in an environment of their own
+# make audit      hold the packages of that environment against the known holes; needs the network
 # make clean      remove what the other targets made
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -18,7 +22,7 @@ PACKAGES := $(VENV)/.packages
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop
 
-.PHONY: install demo test lint bench bundle clean
+.PHONY: install demo test lint bench fuzz bundle docs release audit clean
 
 install: $(RUNTIME)
 
@@ -55,8 +59,20 @@ test: lint
 bench: $(RUNTIME)
 	$(BIN)/python benchmarks/speed.py
 
+fuzz: $(RUNTIME)
+	$(BIN)/python benchmarks/fuzz_media.py
+
 bundle: $(RUNTIME)
 	for model in $(MODELS); do $(BIN)/phar train $$model --resume --export || exit 1; done
+
+docs: $(RUNTIME)
+	$(BIN)/python docs/make_cli.py
+
+release: $(BIN)/python
+	PYTHON=$(BIN)/python SAMPLE=$(SAMPLE).mp4 sh requirements/release.sh
+
+audit: $(BIN)/python
+	PYTHON=$(BIN)/python sh requirements/release.sh tools environment audit
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parent
 RESOURCES = ("configs", "annotations", "checkpoints")
 #: What lies in them but stays behind: caches, and checkpoints that were downloaded.
 LEFT = ("__pycache__", "*.pyc", "*.pth", "*.part", "checkpoints.lock")
+#: Folder of checkpoints/ that is filled by downloads alone.
+FETCHED = "phar17"
 
 
 class BuildWithResources(build_py):
@@ -27,7 +29,13 @@ class BuildWithResources(build_py):
         shutil.rmtree(target, ignore_errors=True)
         for name in RESOURCES:
             if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns(*LEFT))
+                shutil.copytree(ROOT / name, target / name, ignore=left_out)
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """Return which of the names in a folder of the checkout are not copied."""
+    found = set(shutil.ignore_patterns(*LEFT)(folder, names))
+    return found | {FETCHED} if Path(folder) == ROOT / "checkpoints" else found
 
 
 def requirements(name: str) -> list[str]:
@@ -51,6 +59,7 @@ setup(
     long_description=(ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11,<3.12",
     package_dir={"": "src"},
     packages=find_packages("src"),

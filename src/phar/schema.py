@@ -245,6 +245,19 @@ class SegmentSpec:
         for name in ("label_thresholds", "label_min_lengths_s", "label_max_gaps_s"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> SegmentSpec:
+        """Return the settings of a report's or a profile's `segments`; unknown ones are left out.
+
+        Raises:
+            ValueError: a value makes no sense.
+        """
+        known = {entry.name for entry in fields(cls)}
+        try:
+            return cls(**{name: value for name, value in settings.items() if name in known})
+        except (TypeError, AttributeError):
+            raise ValueError("the settings of segments are no numbers") from None
+
     def threshold_of(self, label: str) -> float:
         """Return the score a window needs to be named `label`."""
         return self.label_thresholds.get(label, self.threshold)

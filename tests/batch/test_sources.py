@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from phar.batch.sources import Found, find_videos, listed, read_since, shown
+from phar.batch.sources import Found, find_videos, listed, read_since
+from phar.foreign import shown
 from phar.schema import MediaError, UsageError
 
 

@@ -15,12 +15,12 @@ from test_batch_runner import HereEngine, Told
 
 from phar.batch import storage
 from phar.batch.catalogue import Catalogue
-from phar.batch.fingerprint import analysis_fingerprint, settings_fingerprint
 from phar.batch.job import Places, parts_of
 from phar.batch.runner import Batch, Summary, Wanted
 from phar.batch.sources import Stamp, find_videos
 from phar.cli import main as phar
 from phar.profile import load_profile, with_overrides
+from phar.profile.fingerprint import analysis_fingerprint, settings_fingerprint
 from phar.schema import MediaError, UsageError
 
 

@@ -15,7 +15,7 @@ import pytest
 from phar.cli import main as phar
 from phar.cli import tags
 from phar.export import WRITERS
-from phar.schema import Report
+from phar.schema import Report, Segment
 
 
 @pytest.fixture
@@ -163,11 +163,12 @@ def test_a_label_that_was_not_looked_for_is_null(
     library: Path, make_report: Callable[..., Report], tmp_path: Path
 ) -> None:
     other = make_report([{"rgb": [0.4, 0.5, 0.1, 0]}], 7)
-    own = dataclasses.replace(other, labels=("jog", "march", "row", "none"), vocabularies={"rgb": ()})
+    labels = ("jog", "march", "row", "none")
+    own = dataclasses.replace(other, labels=labels, vocabularies={"rgb": labels})
     own = dataclasses.replace(
         own,
         predictions=tuple(dataclasses.replace(p, streams={}) for p in own.predictions),
-        timestamps=(),
+        timestamps=(Segment("none", 0, 7, 0.0),),
         tags=(),
     )
     WRITERS["json"].write(own, library / "other.json")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from phar.batch.search import Search
-from phar.batch.sources import shown
 from phar.export import replacing
+from phar.foreign import shown
 from phar.schema import OutputError, UsageError
 
 #: Rows that are held at once.

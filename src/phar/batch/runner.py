@@ -17,7 +17,8 @@ from phar.batch.catalogue import Catalogue, Failure, Row, Rows, Seen
 from phar.batch.engine import Engine, Failed, Finished, Progress
 from phar.batch.job import ANALYSE, LOOK, RECOMPUTE, Looked, Places, VideoJob, VideoTask
 from phar.batch.pace import Pace, Standing
-from phar.batch.sources import Found, Stamp, shown
+from phar.batch.sources import Found, Stamp
+from phar.foreign import shown
 from phar.schema import MediaError, OutputError
 
 SKIP, FAILED_BEFORE = "skip", "failed before"

@@ -118,13 +118,6 @@ def listed(content: bytes) -> list[str]:
     return [os.fsdecode(name) for name in names if name]
 
 
-def shown(text: str) -> str:
-    """Return a name or message as it can be printed: on one line, without control sequences."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
 def read_since(text: str, now: datetime) -> float:
     """Return the POSIX time that a date, a date with time, or an age such as 90min, 12h, 7d, 2w means.
 
@@ -139,13 +132,6 @@ def read_since(text: str, now: datetime) -> float:
         raise UsageError(
             f"{text!r} is no date; write 2024-05-31, 2024-05-31T20:00 or an age such as 7d or 12h"
         ) from None
-
-
-def _escaped(character: str) -> str:
-    # A byte that was no UTF-8.
-    if "\udc80" <= character <= "\udcff":
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _expanded(source: str, excluded: Path | None) -> Iterator[Found]:

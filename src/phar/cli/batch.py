@@ -258,7 +258,7 @@ def _found(args: argparse.Namespace) -> list[Found]:
 def _say_what_would_be_done(folder: Path, wanted: Wanted, found: Sequence[Found]) -> int:
     from phar.batch.catalogue import rows_to_read
     from phar.batch.runner import verdict
-    from phar.batch.sources import shown
+    from phar.foreign import shown
 
     counts: Counter[str] = Counter()
     size_bytes: Counter[str] = Counter()

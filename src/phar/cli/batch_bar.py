@@ -10,8 +10,8 @@ from tqdm import tqdm
 from phar.batch.catalogue import Failure, Seen
 from phar.batch.job import ANALYSE
 from phar.batch.pace import Standing
-from phar.batch.sources import shown
 from phar.cli.values import clock
+from phar.foreign import shown
 
 
 class BatchBar:
@@ -39,7 +39,7 @@ class BatchBar:
 
     def done(self, path: str, step: str, seen: Seen) -> None:
         """A video's outputs are written."""
-        tags = ", ".join(tag.label for tag in seen.tags[:5])
+        tags = ", ".join(shown(tag.label) for tag in seen.tags[:5])
         speed = f", {seen.timing['realtime_factor']:.1f}x real time" if step == ANALYSE else ""
         what = "analysed" if step == ANALYSE else "recomputed"
         self._bar.write(
@@ -48,7 +48,7 @@ class BatchBar:
 
     def failed(self, path: str, failure: Failure) -> None:
         """A video failed."""
-        self._bar.write(f"phar batch: {shown(path)}: {failure.message}", file=sys.stderr)
+        self._bar.write(f"phar batch: {shown(path)}: {shown(failure.message)}", file=sys.stderr)
 
     def moved(self, standing: Standing) -> None:
         """The batch is a little further."""

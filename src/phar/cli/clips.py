@@ -16,7 +16,7 @@ from phar.cli import segmenting
 from phar.cli.same_video import check_same_video
 from phar.cli.values import aspect, count, lengths
 from phar.export import read_report, with_saved_poses
-from phar.schema import MediaError, OutputError, Report, SegmentSpec, UsageError
+from phar.schema import MediaError, OutputError, Report, UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _chosen(args: argparse.Namespace, report: Report) -> list[timeline.Short]:
-    spec = SegmentSpec(**report.profile.get("segments", {}))
+    spec = timeline.spec_of(report)
     chosen = []
     for label in dict.fromkeys(args.label):
         if args.overlapping:

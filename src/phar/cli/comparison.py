@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 
+from phar import foreign
+from phar.foreign import shown
 from phar.schema import NONE, Report, Segment, UsageError
 
 
@@ -16,10 +17,10 @@ def read_truth(path: str) -> list[Segment]:
         UsageError: the file is missing or has no such list.
     """
     try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))["segments"]
+        entries = foreign.read_json(Path(path))["segments"]
         return [Segment(str(e["label"]), float(e["start_s"]), float(e["end_s"]), 1.0) for e in entries]
-    except OSError as error:
-        raise UsageError(f"truth {path} cannot be read: {error.strerror}") from None
+    except foreign.Unreadable as error:
+        raise UsageError(f"truth {path} cannot be read: {error}") from None
     except (ValueError, KeyError, TypeError):
         raise UsageError(
             f'truth {path} holds no segments; write {{"segments": [{{"label", "start_s", "end_s"}}]}}'
@@ -39,6 +40,7 @@ def comparison(report: Report, truth: list[Segment]) -> str:
         seen, score = _at(report.timestamps, middle_s)
         agreed_s += (end_s - start_s) * (known == seen)
         rows.append((start_s, end_s, known, seen, score, known == seen))
+    rows = [(*row[:2], shown(row[2]), shown(row[3]), *row[4:]) for row in rows]
     width = max(len(name) for row in rows for name in (row[2], row[3], "recognized"))
     lines = [f"{'seconds':>13}  {'truth':{width}}  {'recognized':{width}}  score"]
     for start_s, end_s, known, seen, score, same in rows:

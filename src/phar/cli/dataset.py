@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from phar.cli import dataset_examples
 from phar.cli.values import length, seconds
+from phar.foreign import shown
 from phar.schema import NONE, MediaError, UsageError
 
 if TYPE_CHECKING:
@@ -359,7 +360,7 @@ def _show(problems: Sequence[Problem], beside: Path) -> None:
     from phar.dataset.problem import counted
 
     for problem in problems[:_SHOWN]:
-        print(problem)
+        print(shown(str(problem)))
     if len(problems) > _SHOWN:
         print(f"... and {len(problems) - _SHOWN} more")
     if problems:

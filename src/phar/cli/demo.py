@@ -16,6 +16,7 @@ from typing import Any
 from phar.cli import drawing, entry, overrides
 from phar.cli.values import count, device
 from phar.export import WRITERS, check_target, replacing, writer_for
+from phar.foreign import shown
 from phar.schema import MediaError, Report, UsageError
 
 
@@ -143,9 +144,9 @@ def _files_read(profile: Any) -> list[Path]:
 def _say(report: Report, out: Path) -> None:
     for warning in report.warnings:
         print(f"phar-demo: warning: {warning}", file=sys.stderr)
-    tags = ", ".join(tag.label for tag in report.tags[:5])
+    tags = ", ".join(shown(tag.label) for tag in report.tags[:5])
     speed = report.timing["realtime_factor"]
-    print(f"{out}: {len(report.predictions)} windows, {speed:.1f}x real time; {tags}")
+    print(f"{shown(str(out))}: {len(report.predictions)} windows, {speed:.1f}x real time; {tags}")
 
 
 if __name__ == "__main__":

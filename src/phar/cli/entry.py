@@ -22,6 +22,7 @@ from typing import NoReturn, Protocol
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
+from phar.foreign import shown
 from phar.schema import PharError, UsageError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -84,6 +85,14 @@ def guarded(work: Callable[[], int], prog: str, *, verbose: bool) -> int:
         return _failed(prog, f"unexpected {type(error).__name__}: {error}{hint}", 1, verbose)
 
 
+def declare(command: Command, parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments, and those that every command has."""
+    command.add_arguments(parser)
+    parser.add_argument(
+        "--verbose", action="store_true", help="say more, with tracebacks and library messages"
+    )
+
+
 def _run(command: Command, prog: str, arguments: Sequence[str]) -> int:
     parser = Parser(
         prog=prog,
@@ -91,10 +100,7 @@ def _run(command: Command, prog: str, arguments: Sequence[str]) -> int:
         formatter_class=RawDescriptionRichHelpFormatter,
         allow_abbrev=False,
     )
-    command.add_arguments(parser)
-    parser.add_argument(
-        "--verbose", action="store_true", help="say more, with tracebacks and library messages"
-    )
+    declare(command, parser)
     args = parser.parse_args(arguments)
     if args.verbose:
         return command.run(args)
@@ -136,5 +142,5 @@ def _sigterm_raises() -> Iterator[None]:
 def _failed(prog: str, message: str, code: int, verbose: bool) -> int:
     if verbose:
         traceback.print_exc()
-    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{prog}: {shown(' '.join(message.split()))}", file=sys.stderr)
     return code

@@ -18,7 +18,7 @@ from phar.cli.same_video import check_same_video
 from phar.cli.values import length
 from phar.export import check_target, read_report
 from phar.export.target import MEDIA_COMMENT
-from phar.schema import NONE, MediaError, Report, SegmentSpec, UsageError
+from phar.schema import NONE, MediaError, Report, UsageError
 
 if TYPE_CHECKING:
     from phar.media.editing import EditPlan
@@ -123,7 +123,7 @@ def _spans(args: argparse.Namespace, segmented: Report, report: Report) -> list[
             raise UsageError(f"the report has no label {label!r}; use one of {known}")
     duration_s = report.video.duration_s
     if args.overlapping:
-        spec = SegmentSpec(**segmented.profile.get("segments", {}))
+        spec = timeline.spec_of(segmented)
         found = timeline.lane_spans(timeline.lanes(report.predictions, report.labels, spec), labels)
     else:
         found = timeline.label_spans(segmented.timestamps, labels)

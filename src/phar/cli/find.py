@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phar.cli.values import clock, count, length, unit
+from phar.foreign import shown
 from phar.schema import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +115,6 @@ def _check(args: argparse.Namespace) -> None:
 
 def _say_hits(search: Search, args: argparse.Namespace) -> None:
     from phar.batch.search import Query
-    from phar.batch.sources import shown
 
     query = Query(
         labels=tuple(dict.fromkeys(args.label)),
@@ -209,10 +209,10 @@ def _say_statistics(search: Search, args: argparse.Namespace) -> None:
             f"analysis  {found.analysis_hours:.2f} h{speed}",
             "",
         ]
-        width = max([len(each.label) for each in found.labels], default=5)
+        width = max([len(shown(each.label)) for each in found.labels], default=5)
         lines.append(f"{'label':{width}}  videos     hours  share  score")
         lines += [
-            f"{each.label:{width}}  {each.videos:6}  {each.seconds / 3600:8.2f}  {each.share:5.1%}"
+            f"{shown(each.label):{width}}  {each.videos:6}  {each.seconds / 3600:8.2f}  {each.share:5.1%}"
             f"  {each.score:5.2f}"
             for each in found.labels
         ]
@@ -220,8 +220,6 @@ def _say_statistics(search: Search, args: argparse.Namespace) -> None:
 
 
 def _say_failures(search: Search, args: argparse.Namespace) -> None:
-    from phar.batch.sources import shown
-
     found = search.failures(args.under)
     if args.print0:
         _print0(os.fsencode(path) for path, _ in found)
@@ -231,7 +229,7 @@ def _say_failures(search: Search, args: argparse.Namespace) -> None:
     elif args.csv:
         _print_csv(["path", "error"], [[path, error] for path, error in found])
     else:
-        _print_lines([f"{shown(path)}: {error}" for path, error in found])
+        _print_lines([f"{shown(path)}: {shown(error)}" for path, error in found])
 
 
 def _print_lines(lines: Sequence[str]) -> None:
@@ -252,11 +250,9 @@ def _print_csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value for a spreadsheet: text that it would take for a formula is led by an apostrophe.
-
-    Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection
-    """
+    """Return a value for a spreadsheet."""
     if not isinstance(value, str):
         return value
-    text = _text(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    from phar.export.csv import inert
+
+    return inert(_text(value))

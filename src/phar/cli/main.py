@@ -47,13 +47,18 @@ def _without_command(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["--version"]:
         print(f"phar {__version__}")
     elif not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_help())
+        print(overview())
+    elif arguments[0] == "--print-completion":
+        from phar.cli import completion
+
+        print(completion.script(arguments[1:]))
     else:
         raise UsageError(f"command {arguments[0]!r} is unknown; use one of {', '.join(COMMANDS)}")
     return 0 if arguments else UsageError.exit_code
 
 
-def _help() -> str:
+def overview() -> str:
+    """Return the help of `phar` itself: its commands."""
     width = max(map(len, COMMANDS))
     rows = [f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(
@@ -64,7 +69,8 @@ def _help() -> str:
             "",
             *rows,
             "",
-            "phar COMMAND --help says more; phar --version prints the version.",
+            "phar COMMAND --help says more; phar --version prints the version,",
+            "phar --print-completion bash (or zsh, tcsh) what completes commands in a shell.",
         ]
     )
 

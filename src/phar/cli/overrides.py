@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from phar import foreign
 from phar.cli.values import count, length, seconds, unit
 from phar.profile import STREAM_ORDER, Profile, ungated, with_overrides, with_preset
 from phar.schema import ProfileError, UsageError
@@ -159,16 +160,12 @@ def _per_stream(
 
 def _with_loudness(profile: Profile, path: str) -> Profile:
     """Return the profile with the audio gate's table replaced; a fixed rule becomes the mean."""
-    import yaml
-
     if "audio" not in profile.streams:
         raise UsageError("--loudness-weights: the audio stream is off; leave the flag out")
     try:
-        table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProfileError(f"loudness table {path} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError):
-        table = None
+        table = foreign.read_yaml(Path(path))
+    except foreign.Unreadable as error:
+        raise ProfileError(f"loudness table {path} cannot be read: {error}") from None
     numbers = isinstance(table, dict) and all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in table.values()
     )

@@ -66,7 +66,7 @@ def apply(args: argparse.Namespace, report: Report) -> Report:
         UsageError: a flag names a label the report does not know.
         MediaError: boundaries are to follow the video's shots, and it cannot be read.
     """
-    settings: dict[str, Any] = {**report.profile.get("segments", {})}
+    settings: dict[str, Any] = timeline.spec_of(report).settings()
     changed = False
     for flag, (setting, by_label) in _SETTINGS.items():
         given = getattr(args, flag)

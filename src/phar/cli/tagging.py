@@ -22,7 +22,8 @@ class Rule:
     key: str
     """Name of its number in JSON and CSV."""
     title: str
-    shown: Callable[[float], str]
+    written: Callable[[float], str]
+    """Says the number in the table."""
 
 
 RULES: Mapping[str, Rule] = MappingProxyType(

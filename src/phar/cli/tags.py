@@ -18,6 +18,7 @@ from pathlib import Path
 from phar.cli import entry, segmenting
 from phar.cli.tagging import RULES, Tagged, Tagger, each, found_reports
 from phar.cli.values import count, length
+from phar.foreign import shown
 from phar.schema import UsageError
 
 
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(documents[0] if single else many, ensure_ascii=False))
     elif single:
         for label, value in rows[0].tags:
-            print(f"{label}\t{value}")
+            print(f"{shown(label)}\t{value}")
     else:
         _print_table(rows, args.rule)
     return 0
@@ -138,17 +139,17 @@ def _print_table(rows: Sequence[Tagged], rule: str) -> None:
 
     table = Table(show_footer=True)
     videos: Counter[str] = Counter(label for row in rows for label, _ in row.tags)
-    footer = ", ".join(f"{label} {n}" for label, n in videos.most_common())
+    footer = ", ".join(f"{shown(label)} {n}" for label, n in videos.most_common())
     table.add_column("video", Text(f"{len(rows)} videos"), overflow="fold")
     table.add_column(RULES[rule].title, Text(f"videos with it: {footer}" if footer else ""), overflow="fold")
     for row in rows:
-        shown = ", ".join(f"{label} {RULES[rule].shown(value)}" for label, value in row.tags)
-        table.add_row(Text(Path(row.video or row.report).name), Text(shown))
+        found = ", ".join(f"{shown(label)} {RULES[rule].written(value)}" for label, value in row.tags)
+        table.add_row(Text(shown(Path(row.video or row.report).name)), Text(found))
     Console().print(table)
 
 
 def _say(message: str) -> None:
-    print(f"phar-tags: {message}", file=sys.stderr)
+    print(f"phar-tags: {shown(message)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

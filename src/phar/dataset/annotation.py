@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from phar.export.csv import inert
 from phar.export.target import check_target, replacing
 from phar.schema import UsageError
 
@@ -87,7 +88,8 @@ def write_table(annotations: Iterable[Annotation], path: Path) -> None:
         if path.suffix.lower() == ".parquet":
             frame.write_parquet(partial)
         else:
-            frame.write_csv(partial)
+            texts = polars.selectors.string()
+            frame.with_columns(texts.map_elements(inert, polars.String)).write_csv(partial)
 
 
 def portable(video: Path, folder: Path) -> str:

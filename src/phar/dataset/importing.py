@@ -8,11 +8,9 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
-
+from phar import foreign
 from phar.dataset.annotation import ACCEPT, COMPLETE, VERDICTS, Annotation
 from phar.dataset.formats import FORMATS, Mark, ReadOptions, format_of
-from phar.dataset.formats.document import read_text
 from phar.dataset.formats.mark import plain_name, verdict_of
 from phar.dataset.library import Facts, Library, facts, frame_start_s
 from phar.dataset.problem import CHANGED, KEPT, LEFT_OUT, Problem
@@ -49,9 +47,9 @@ def read_label_map(path: Path) -> dict[str, str | None]:
         UsageError: it cannot be read or is no such mapping.
     """
     try:
-        document = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"label map {path} is not YAML ({' '.join(str(error).split())[:120]})") from None
+        document = foreign.read_yaml(path)
+    except foreign.Unreadable as error:
+        raise UsageError(f"label map {path} cannot be read ({error})") from None
     if not isinstance(document, dict) or not all(
         isinstance(value, str | None) and value != "" for value in document.values()
     ):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from phar.export.csv import inert
 from phar.export.target import replacing
 
 #: What was done with a row that has a problem.
@@ -43,7 +44,7 @@ def write_problems(problems: Sequence[Problem], path: Path) -> None:
 
     names = [field.name for field in fields(Problem)]
     frame = polars.DataFrame(
-        [astuple(problem) for problem in problems],
+        [[inert(text) for text in astuple(problem)] for problem in problems],
         schema=dict.fromkeys(names, polars.String),
         orient="row",
     )

@@ -46,5 +46,10 @@ def write(report: Report, path: Path) -> None:
 
 
 def inert(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Return a text that no spreadsheet takes for a formula; `said` gives the text back."""
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def said(cell: str) -> str:
+    """Return the text of which `inert` made a cell."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell

@@ -18,7 +18,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,7 +27,7 @@ from numpy.typing import ArrayLike
 
 from phar.export.target import replacing
 from phar.schema import Prediction, Report, Segment, SegmentSpec
-from phar.timeline import owned_spans, segments
+from phar.timeline import owned_spans, segments, spec_of
 
 #: The page's parts; `SCRIPTS` are joined in this order and share one scope.
 PARTS = Path(__file__).with_name("page")
@@ -81,7 +80,7 @@ def contents(report: Report, path: Path) -> dict[str, Any]:
     predictions = report.predictions
     cover = [prediction.window for prediction in predictions]
     bounds = [cover[0].start_s, *(end for _, end in owned_spans(cover))] if cover else [0.0]
-    spec = segment_spec(report.profile)
+    spec = spec_of(report)
     return {
         "phar_version": report.phar_version,
         "created": report.created,
@@ -118,12 +117,6 @@ def sources(video: str, page_path: Path) -> list[str]:
     with contextlib.suppress(OSError, ValueError):
         found.insert(0, os.path.relpath(Path(video).resolve(), page_path.resolve().parent))
     return ["./" + quote(os.fsencode(name.replace(os.sep, "/"))) for name in dict.fromkeys(found)]
-
-
-def segment_spec(profile: Mapping[str, Any]) -> SegmentSpec:
-    """Return the settings a report's segments were made with; those this phar does not know are left out."""
-    known = {field.name for field in fields(SegmentSpec)}
-    return SegmentSpec(**{key: value for key, value in profile.get("segments", {}).items() if key in known})
 
 
 def _stream(name: str, report: Report) -> dict[str, Any]:

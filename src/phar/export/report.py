@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from phar import foreign
 from phar.export.target import is_legacy, replacing
 from phar.schema import (
     FloatArray,
@@ -22,6 +25,7 @@ from phar.schema import (
     Report,
     ReportError,
     Segment,
+    SegmentSpec,
     StreamScore,
     Tag,
     Video,
@@ -124,9 +128,13 @@ def read_ranked(path: str | Path) -> tuple[str | None, list[list[tuple[str, floa
         clips = [[(label, float(score)) for score, label in clip.items()] for clip in document]
     else:
         try:
-            clips = [list(clip["scores"].items()) for clip in _known_version(document)["clips"]]
-            video = document.get("video", {}).get("path")
-        except (KeyError, TypeError, AttributeError) as error:
+            clips = [
+                [(label, float(score)) for label, score in clip["scores"].items()]
+                for clip in _known_version(document)["clips"]
+            ]
+            path_text = document.get("video", {}).get("path")
+            video = None if path_text is None else str(path_text)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ReportError(
                 f"{path} is not a whole report ({_named(error)}); write it anew with phar-demo"
             ) from None
@@ -139,11 +147,14 @@ def from_document(document: Mapping[str, Any]) -> Report:
     Raises:
         KeyError, TypeError, ValueError: a key is missing or wrong.
     """
-    _known_version(document)
+    _check_shape(_known_version(document))
     labels = tuple(document["labels"])
     clips = document["clips"]
     vocabularies = {name: tuple(own) for name, own in document["vocabularies"].items()}
     video = document["video"]
+    _check_sense(labels, clips, vocabularies)
+    # Raises where the settings make no segments.
+    SegmentSpec.of(document["profile"].get("segments", {}))
     return Report(
         video=Video(
             path=video["path"],
@@ -172,6 +183,35 @@ def from_document(document: Mapping[str, Any]) -> Report:
         poses_path=document["poses"],
         warnings=tuple(document["warnings"]),
     )
+
+
+def _check_shape(document: Mapping[str, Any]) -> None:
+    """Raise ValueError where the document is not what `report.schema.json` describes."""
+    import fastjsonschema
+
+    try:
+        _shape()(document)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise ValueError(str(error.message).removeprefix("data").lstrip(". ")[:300]) from None
+
+
+@cache
+def _shape() -> Callable[[Any], Any]:
+    import fastjsonschema
+
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(json.loads(SCHEMA_PATH.read_text()))
+    return compiled
+
+
+def _check_sense(
+    labels: Sequence[str], clips: Sequence[Mapping[str, Any]], vocabularies: Mapping[str, Sequence[str]]
+) -> None:
+    for name, own in vocabularies.items():
+        if not set(own) <= set(labels):
+            raise ValueError(f"stream {name!r} knows labels that are not among the labels")
+    for before, after in pairwise(clips):
+        if not before["start_s"] < after["start_s"]:
+            raise ValueError(f"the clip at {after['start_s']} s follows the one at {before['start_s']} s")
 
 
 def _clip(prediction: Prediction, report: Report) -> dict[str, Any]:
@@ -236,17 +276,17 @@ def _json(value: Any) -> str:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ReportError(f"report {path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise ReportError(f"{path} is not JSON; give a report that phar-demo wrote") from None
+        return foreign.read_json(path)
+    except foreign.Unreadable as error:
+        raise ReportError(
+            f"report {path} cannot be read: {error}; give a report that phar-demo wrote"
+        ) from None
 
 
 def _known_version(document: Any) -> Mapping[str, Any]:
     if not isinstance(document, dict) or "schema_version" not in document:
         raise ReportError("the file is JSON but no report; give one that phar-demo wrote")
-    version = str(document["schema_version"])
+    version = foreign.shown(str(document["schema_version"])[:20])
     if version.split(".", maxsplit=1)[0] != SCHEMA_VERSION.split(".", maxsplit=1)[0]:
         raise ReportError(f"the report has schema version {version}, this phar reads 1.x; update phar")
     return document

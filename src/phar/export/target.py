@@ -6,7 +6,6 @@ file beside the target, which is then renamed over it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from phar import foreign
 from phar.schema import OutputError, PharError, UsageError
 
 #: The container comment of every media file phar writes starts with this word.
@@ -89,8 +89,8 @@ def written_by_phar(path: Path) -> bool:
         head = stream.read(200)
     if head.lstrip()[:1] in (b"{", b"["):
         try:
-            return is_own_document(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, RecursionError):
+            return is_own_document(foreign.read_json(path))
+        except foreign.Unreadable:
             return False
     if _TEXT_HEAD.match(head) or _CSV_HEAD.match(head):
         return True

@@ -35,6 +35,12 @@ _SPAN_LEAD_S = 1.0
 _AUDIO_LAG_S = 10.0
 _AUDIO_LAG_LIVE_S = 0.3
 
+#: Longest video; a few kilobytes may claim years of one held picture.
+_LONGEST_S = 7 * 24 * 3600.0
+
+#: Shortest time that a picture counts as shown.
+_SHORTEST_S = 1e-4
+
 #: Frames out of order in a row after which timestamps are given up for counting.
 _MAX_STEPS_BACK = 3
 
@@ -47,8 +53,8 @@ class _Open:
     times_s: NDArray[np.float64]
     pending: list[int]
     """Wanted indices still without a frame, in order of time."""
-    scale: float
-    """Factor on the sides of the pictures kept."""
+    picture_bytes: float
+    """Largest picture that is kept as it is; larger ones are made smaller."""
     frames: dict[int, Frame] = field(default_factory=dict)
 
 
@@ -85,6 +91,7 @@ class Assembly:
         self._tick_s = self._demuxer.time_base
         self._geometry: Geometry = source.geometry(None)
         self._origin: int | None = None
+        self._passed: int | None = None
         self._delay = 0
         self._last_ticks: int | None = None
         self._steps_back = 0
@@ -129,13 +136,18 @@ class Assembly:
         last: av.VideoFrame | None = None
         for stored in self._decode():
             if isinstance(stored, float):
-                yield from self._advance(stored)
+                yield from self._advance(min(stored, _LONGEST_S))
                 continue
             ticks = self._ticks_of(stored)
             if ticks is None:
                 continue
             if self._origin is None:
                 self._begin(stored, ticks)
+            if self._seconds(ticks) > _LONGEST_S:
+                self._warnings.add(
+                    f"video: what follows the first {_LONGEST_S / 3600:.0f} hours was left out"
+                )
+                break
             last = stored
             self._last_ticks = ticks
             self._num_frames += 1
@@ -217,9 +229,10 @@ class Assembly:
         if end is None or end <= start:
             return None
         start_s, end_s = self._seconds(start), self._seconds(end)
-        if end_s <= self._span_start_s:
-            return end_s
-        return None if self._plan.needed is None or self._plan.needed(start_s, end_s) else end_s
+        if end_s > self._span_start_s and (self._plan.needed is None or self._plan.needed(start_s, end_s)):
+            return None
+        self._passed = end
+        return end_s
 
     def _pass_over(self) -> None:
         """Leave out the packets up to the next key frame."""
@@ -256,6 +269,9 @@ class Assembly:
         if last is None:
             return ticks if ticks is not None else (demuxer.first_dts or 0)
         if ticks is None or self._counting:
+            return last + demuxer.frame_ticks
+        if (ticks - max(last, self._passed or last)) * self._tick_s > MAX_GAP_S:
+            self._warnings.add("video: a timestamp made no sense; the frame is timed by its number")
             return last + demuxer.frame_ticks
         if ticks > last:
             self._steps_back = 0
@@ -319,27 +335,22 @@ class Assembly:
             window=Window(window.index, start_s, start_s + self._window_s),
             times_s=times_s,
             pending=pending,
-            scale=self._scale(len(pending)),
+            picture_bytes=self._plan.window_bytes / max(1, len(pending)),
         )
         self._open.append(opened)
         self._demuxer.forget(self._ticks(self._start_s(self._next)))
 
-    def _scale(self, num_wanted: int) -> float:
-        """Factor on the sides that keeps a window's pictures within their bytes."""
-        context = self._source.video.codec_context
-        bits = context.format.padded_bits_per_pixel if context.format else 12
-        needed = num_wanted * context.width * context.height * bits / 8
-        return 1.0 if needed <= self._plan.window_bytes else math.sqrt(self._plan.window_bytes / needed)
-
     def _serve(self, frame: Frame) -> None:
         """Give the frame to the windows that wait for it, or for one that never came."""
-        small: Frame | None = None
+        kept: dict[Frame, Frame] = {}
         for opened in self._open:
             reached = frame.time_s + _EDGE_S
             while opened.pending and opened.times_s[opened.pending[0]] <= reached:
                 index = opened.pending.pop(0)
-                small = small or self._shrunk(frame, opened.scale)
-                opened.frames[index] = self._nearest(float(opened.times_s[index]), small)
+                nearest = self._nearest(float(opened.times_s[index]), frame)
+                if nearest not in kept:
+                    kept[nearest] = self._shrunk(nearest, opened.picture_bytes)
+                opened.frames[index] = kept[nearest]
 
     def _nearest(self, time_s: float, frame: Frame) -> Frame:
         previous = self._previous
@@ -347,9 +358,11 @@ class Assembly:
             return previous
         return frame
 
-    def _shrunk(self, frame: Frame, scale: float) -> Frame:
-        if scale >= 1:
+    def _shrunk(self, frame: Frame, max_bytes: float) -> Frame:
+        # By the picture itself: its size may change in the middle of a video.
+        if frame.num_bytes <= max_bytes:
             return frame
+        scale = math.sqrt(max_bytes / frame.num_bytes)
         width = max(2, round(frame.stored.width * scale / 2) * 2)
         height = max(2, round(frame.stored.height * scale / 2) * 2)
         name = frame.stored.format.name
@@ -365,7 +378,7 @@ class Assembly:
         window = Window(opened.window.index, opened.window.start_s, end_s)
         if self._previous is not None:
             for index in opened.pending:
-                opened.frames[index] = self._shrunk(self._previous, opened.scale)
+                opened.frames[index] = self._shrunk(self._previous, opened.picture_bytes)
         return window, opened.times_s, opened.frames, self._sound(window)
 
     def _sound(self, window: Window) -> NDArray[np.float32] | None:
@@ -378,8 +391,8 @@ class Assembly:
         origin_s = self.origin_s
         end_s = origin_s + window.end_s
         while track.reached_s < end_s:
-            if self._demuxer.audio_packets:
-                track.decode(self._demuxer.audio_packets.popleft())
+            if (packet := self._demuxer.next_audio()) is not None:
+                track.decode(packet)
             elif self._demuxer.ended:
                 track.decode(None)
                 track.flush()
@@ -400,9 +413,9 @@ class Assembly:
 
     def _listen(self, track: AudioTrack) -> None:
         """Find out whether the sound can be decoded at all, for a reader that does not want it."""
-        while self._demuxer.audio_packets and not track.num_frames:
-            track.decode(self._demuxer.audio_packets.popleft())
-        self._demuxer.audio_packets.clear()
+        while (packet := self._demuxer.next_audio()) is not None:
+            if not track.num_frames:
+                track.decode(packet)
         if self._demuxer.ended and not track.num_frames:
             track.decode(None)
 
@@ -410,7 +423,7 @@ class Assembly:
         """Fix the duration and close the windows that are left."""
         assert self._last_ticks is not None
         length = last.duration or 0
-        if not 0 < length * self._tick_s <= MAX_GAP_S:
+        if not _SHORTEST_S <= length * self._tick_s <= MAX_GAP_S:
             length = self._demuxer.frame_ticks
         duration_s = round(self._seconds(self._last_ticks + length), 6)
         self._open = [opened for opened in self._open if self._exists(opened.window.index, duration_s)]

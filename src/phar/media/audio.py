@@ -18,6 +18,9 @@ from phar.media.source import Warnings
 #: placed anew; containers round them, mostly to milliseconds.
 _JITTER_S = 0.02
 
+#: Sample rates beyond these are damage, or made to fill memory: of one sample at 1 Hz come 16,000 at 16 kHz.
+_LOWEST_HZ, _HIGHEST_HZ = 1000, 1_000_000
+
 #: Value of full scale per sample type of the decoder.
 _FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63, "f4": 1.0, "f8": 1.0}
 
@@ -96,7 +99,11 @@ class AudioTrack:
             self._chunks.popleft()
 
     def _take(self, frame: AudioFrame) -> None:
-        if not frame.samples or not frame.sample_rate:
+        if not frame.samples:
+            return
+        if not _LOWEST_HZ <= frame.sample_rate <= _HIGHEST_HZ:
+            self.num_errors += 1
+            self._warnings.add(f"audio: a sample rate of {frame.sample_rate} Hz makes no sense; left out")
             return
         begin_s = None
         base = frame.time_base or self._stream.time_base

@@ -25,8 +25,11 @@ Packet: TypeAlias = "AnyPacket[Stream]"
 MAX_GAP_S = 600.0
 _STEP_BACK_S = 1.0
 
-#: Compressed bytes held ahead of the decoder before reading ahead stops.
+#: Bytes of packets held ahead of the decoder before reading ahead stops.
 MAX_AHEAD_BYTES = 256 << 20
+
+#: What a packet takes beside its data, roughly; a file may be made of a million tiny ones.
+_PACKET_BYTES = 1024
 
 #: Presentation times may precede decoding times by a few frames in odd files, and wait for them costs
 #: nothing; where somebody waits, it is enough to allow for what encoders of live streams do.
@@ -57,7 +60,7 @@ class Demuxer:
     """
 
     def __init__(self, source: Source, read_audio: bool, warnings: Warnings, live: bool = False) -> None:
-        self._container = source.container
+        self._source = source
         self._reorder_frames = _REORDER_FRAMES_LIVE if live else _REORDER_FRAMES
         self._warnings = warnings
         self.video = source.video
@@ -76,7 +79,9 @@ class Demuxer:
         self._expected: list[int] = []
         self._newest_dts: int | None = None
         self._latest_end: int | None = None
+        self._forgotten = -(1 << 62)
         self._bytes_ahead = 0
+        self._audio_bytes = 0
         self._errors_in_a_row = 0
         self._clocks = {"video": StreamClock(), "audio": StreamClock()}
         self._packets = self._demux()
@@ -103,10 +108,10 @@ class Demuxer:
             straighten(packet, self._clocks["video"], self._clocks["audio"], self._warnings)
             self._note(packet)
             self.video_packets.append(packet)
-            self._bytes_ahead += packet.size
+            self._bytes_ahead += held_bytes(packet)
         else:
             straighten(packet, self._clocks["audio"], self._clocks["video"], self._warnings)
-            self.audio_packets.append(packet)
+            self._queue_audio(packet)
         return True
 
     def next_video(self) -> Packet | None:
@@ -115,8 +120,21 @@ class Demuxer:
             if not self.pump():
                 return None
         packet = self.video_packets.popleft()
-        self._bytes_ahead -= packet.size
+        self._bytes_ahead -= held_bytes(packet)
         return packet
+
+    def next_audio(self) -> Packet | None:
+        """Take the next audio packet of those that were read; None if there is none."""
+        if not self.audio_packets:
+            return None
+        packet = self.audio_packets.popleft()
+        self._audio_bytes -= held_bytes(packet)
+        return packet
+
+    def put_back_audio(self, packet: Packet) -> None:
+        """Put back a packet that `next_audio` gave."""
+        self.audio_packets.appendleft(packet)
+        self._audio_bytes += held_bytes(packet)
 
     def next_key(self) -> int | None:
         """Look ahead for the next key frame that is still to be taken, and return when it is shown.
@@ -151,6 +169,7 @@ class Demuxer:
 
     def forget(self, before: int) -> None:
         """Drop expected times that no later window needs."""
+        self._forgotten = before
         del self._expected[: bisect_left(self._expected, before)]
 
     def can_read_ahead(self) -> bool:
@@ -169,7 +188,15 @@ class Demuxer:
 
     def _demux(self) -> Iterator[Packet]:
         streams = (self.video,) if self.audio is None else (self.video, self.audio)
-        return iter(self._container.demux(streams))
+        return self._source.demux(*streams)
+
+    def _queue_audio(self, packet: Packet) -> None:
+        """Queue a packet, at the cost of the oldest where a file holds far more sound than pictures."""
+        self.audio_packets.append(packet)
+        self._audio_bytes += held_bytes(packet)
+        while self._audio_bytes > MAX_AHEAD_BYTES:
+            self.next_audio()
+            self._warnings.add("audio: sound too far from its pictures was left out")
 
     def _known_until(self) -> int:
         if self._newest_dts is None:
@@ -190,17 +217,28 @@ class Demuxer:
         if self._newest_dts is None or reached > self._newest_dts:
             self._newest_dts = reached
         if not packet.is_discard:
-            insort(self._expected, pts)
+            if pts >= self._forgotten:
+                insort(self._expected, pts)
             length = packet.duration or self.frame_ticks
             if self._latest_end is None or pts + length > self._latest_end:
                 self._latest_end = pts + length
 
 
+def held_bytes(packet: Packet) -> int:
+    """Return the memory that a packet takes, roughly."""
+    return packet.size + _PACKET_BYTES
+
+
 def straighten(packet: Packet, clock: StreamClock, other: StreamClock, warnings: Warnings) -> None:
     """Close up jumps of the stream's clock by shifting the packet's timestamps."""
     base = packet.time_base
+    if not base:
+        return
+    if packet.pts is not None and packet.dts is not None and abs(packet.pts - packet.dts) * base > MAX_GAP_S:
+        warnings.add(f"{packet.stream.type}: a time to be shown at made no sense")
+        packet.pts = packet.dts
     raw = packet.dts if packet.dts is not None else packet.pts
-    if raw is None or not base:
+    if raw is None:
         return
     raw_s = float(raw * base)
     begin_s = raw_s + clock.offset_s

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from phar.media.source import CONTAINERS, PROTOCOLS, Source, first_frame
+from phar.media.source import CONTAINERS, MAX_PIXELS, PROTOCOLS, Source, first_frame
 from phar.schema import MediaError, OutputError
 
 #: Frames are at least this far apart; the cut is made that much before a frame's time, so that rounding
@@ -53,6 +53,7 @@ def write_excerpt(video: str | Path, start_s: float, end_s: float, target: str |
     command = [
         *[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"],
         *["-protocol_whitelist", ",".join(PROTOCOLS), "-format_whitelist", CONTAINERS],
+        *["-max_pixels", str(MAX_PIXELS)],
         *(span if jump else []),
         *["-i", f"file:{video}"],
         *([] if jump else span),

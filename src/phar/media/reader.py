@@ -25,6 +25,10 @@ from phar.schema import MediaError, UsageError, Video, Window
 #: Length of the windows by which `read_frames` reads; short, as all frames of one are held.
 _FRAME_BATCH_S = 0.25
 
+#: Most frames, and most bytes of them, in one such window: 2000 frames a second, and 8K of 10 bits at 120
+#: frames a second.
+_FRAME_BATCH, _FRAME_BATCH_BYTES = 500, 4 << 30
+
 
 @dataclass(frozen=True, eq=False)
 class WindowMedia:
@@ -287,9 +291,9 @@ def read_frames(path: str | Path, num_threads: int | None = None) -> Iterator[Fr
         path,
         _FRAME_BATCH_S,
         _FRAME_BATCH_S,
-        lambda num_frames, *_: range(num_frames),
+        lambda num_frames, *_: range(min(num_frames, _FRAME_BATCH)),
         queue_windows=1,
-        window_bytes=1 << 40,
+        window_bytes=_FRAME_BATCH_BYTES,
         num_threads=num_threads,
     ) as reader:
         shown_s = -1.0

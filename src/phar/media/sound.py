@@ -172,11 +172,11 @@ class _Original:
         self._source.close()
 
     def _next(self) -> Packet | None:
-        while not self._demuxer.audio_packets:
+        while (packet := self._demuxer.next_audio()) is None:
             if not self._demuxer.pump():
                 return None
             self._demuxer.drop_video()
-        return self._demuxer.audio_packets.popleft()
+        return packet
 
     def _copied(self, until_s: float) -> Iterator[Packet]:
         while (packet := self._next()) is not None:
@@ -186,7 +186,7 @@ class _Original:
                 continue
             shift = round(self._origin_s / base)
             if float((begin - shift) * base) >= until_s:
-                self._demuxer.audio_packets.appendleft(packet)
+                self._demuxer.put_back_audio(packet)
                 return
             if begin < shift or packet.is_discard:
                 continue

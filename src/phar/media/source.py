@@ -7,9 +7,11 @@ as playlists and concat scripts do).
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +20,8 @@ import av.container
 import av.error
 import av.logging
 from av.audio.stream import AudioStream
+from av.packet import Packet as AnyPacket
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from phar.media.frame import Geometry
@@ -35,6 +39,12 @@ CONTAINERS = (
 
 #: Largest picture that is decoded: 16384 x 8192, four times 8K.
 MAX_PIXELS = 1 << 27
+
+#: Pictures larger than this, above 8K, are decoded by one thread: every other would hold some more of them.
+_ONE_THREAD_PIXELS = 1 << 26
+
+#: Slowest clock of a stream, seconds a tick.
+_COARSEST_TICK_S = 600
 
 #: Rate assumed where a stream tells none.
 FALLBACK_FPS = Fraction(25)
@@ -117,9 +127,12 @@ class Source:
                     f"{self.path}: picture of {context.width}x{context.height} is larger than "
                     f"the {MAX_PIXELS} pixels phar decodes; scale the video down first"
                 )
+            base = self.video.time_base
+            if base is not None and base > _COARSEST_TICK_S:
+                raise MediaError(f"{self.path}: its clock ticks every {float(base):g} s; re-encode it")
             context.options = {"max_pixels": str(MAX_PIXELS)}
             context.thread_type = "AUTO"
-            context.thread_count = num_threads or 0
+            context.thread_count = 1 if pixels > _ONE_THREAD_PIXELS else num_threads or 0
         except BaseException:
             self.container.close()
             raise
@@ -127,6 +140,14 @@ class Source:
     def close(self) -> None:
         """Close the file."""
         self.container.close()
+
+    def demux(self, *streams: Stream) -> Iterator[AnyPacket[Stream]]:
+        """Yield the packets of some streams, or of all, in file order; empty ones at the end."""
+        try:
+            yield from self.container.demux(*streams)
+        except IndexError:
+            # PyAV has given all packets, and stumbles over streams that came up in the middle of the file.
+            return
 
     @property
     def fps(self) -> Fraction:
@@ -294,13 +315,9 @@ def _choose_audio(
 
 def first_frame(source: Source) -> av.VideoFrame | None:
     """Decode the first picture; None if the first few hundred packets hold none."""
-    for count, packet in enumerate(source.container.demux(source.video)):
-        try:
-            frames = packet.decode()
-        except (av.error.FFmpegError, ValueError):
-            frames = []
-        if frames:
-            return frames[0]
-        if count >= _PROBE_PACKETS:
-            break
+    with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
+        for packet in itertools.islice(source.demux(source.video), _PROBE_PACKETS):
+            with contextlib.suppress(av.error.FFmpegError, ValueError):
+                if frames := packet.decode():
+                    return frames[0]
     return None

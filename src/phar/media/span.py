@@ -78,7 +78,7 @@ def sound_between(
             first_s = None
             source.container.seek(round(max(0.0, origin_s + start_s - early_s) * av.time_base))
             with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
-                for packet in source.container.demux(stream):
+                for packet in source.demux(stream):
                     if first_s is None and packet.pts is not None:
                         first_s = float(packet.pts * packet.time_base)
                     track.decode(packet if packet.size else None)
@@ -102,6 +102,7 @@ def _sought(path: str | Path, start_s: float) -> Generator[Frame, None, None]:
         target = first.pts + round(max(0.0, start_s - _MARGIN_S) / base)
         with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
             source.container.seek(target, stream=source.video, backward=True)
-            for stored in source.container.decode(source.video):
-                if stored.pts is not None and stored.pts >= first.pts:
-                    yield Frame(float((stored.pts - first.pts) * base), geometry, stored, converter)
+            for packet in source.demux(source.video):
+                for stored in packet.decode():
+                    if stored.pts is not None and stored.pts >= first.pts:
+                        yield Frame(float((stored.pts - first.pts) * base), geometry, stored, converter)

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import av.error
 
-from phar.media.demux import MAX_AHEAD_BYTES, Demuxer, Packet
+from phar.media.demux import MAX_AHEAD_BYTES, Demuxer, Packet, held_bytes
 from phar.media.frame import Converter, Frame
 from phar.media.source import Source, Warnings
 
@@ -72,10 +72,10 @@ def _groups(demuxer: Demuxer) -> Iterator[tuple[list[Packet], int]]:
         if packet.is_keyframe:
             if group:
                 yield group, end if shown is None else shown
-            group, num_bytes = [packet], packet.size
+            group, num_bytes = [packet], held_bytes(packet)
         elif group and num_bytes < MAX_AHEAD_BYTES:
             group.append(packet)
-            num_bytes += packet.size
+            num_bytes += held_bytes(packet)
     if group:
         yield group, end
 

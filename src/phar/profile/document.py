@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from phar.profile.labels import cause
+from phar import foreign
 from phar.profile.resources import RESOURCES
 from phar.schema import ProfileError
 
@@ -59,14 +59,10 @@ def merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, A
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping a YAML file holds."""
-    import yaml
-
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"profile {path} cannot be read ({cause(error)})") from None
-    except yaml.YAMLError as error:
-        raise ProfileError(f"profile {path} is not YAML: {' '.join(str(error).split())}") from None
+        document = foreign.read_yaml(path)
+    except foreign.Unreadable as error:
+        raise ProfileError(f"profile {path} cannot be read ({error})") from None
     if not isinstance(document, dict):
         raise ProfileError(f"profile {path} holds no mapping; start from configs/profiles/demo.yaml")
     return document

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from phar.foreign import Unreadable, read_text
 from phar.profile.resources import resolve
 from phar.schema import ProfileError
+
+#: The longest vocabulary in use, some 20,000 words, is a tenth of this.
+_MAX_BYTES = 4 << 20
 
 
 def load_labels(path: Path | str, *, foreign: bool = False) -> tuple[str, ...]:
@@ -19,9 +23,9 @@ def load_labels(path: Path | str, *, foreign: bool = False) -> tuple[str, ...]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"label file {path} cannot be read ({cause(error)}); give a text file") from None
+        lines = read_text(path, _MAX_BYTES).splitlines()
+    except Unreadable as error:
+        raise ProfileError(f"label file {path} cannot be read ({error}); give a text file") from None
     labels = tuple(line.strip() for line in lines if line.strip())
     if not labels:
         raise ProfileError(f"label file {path} is empty; put one label on each line")
@@ -66,8 +70,3 @@ def check_spelling(vocabularies: Sequence[Sequence[str]], where: str) -> None:
             raise ProfileError(
                 f"{where}: {spelled[plain]!r} and {label!r} are one label spelled two ways; use one"
             )
-
-
-def cause(error: Exception) -> str:
-    """Return why a text file could not be read, in a few words."""
-    return getattr(error, "strerror", None) or "not UTF-8 text"

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from itertools import combinations
 
 from phar.schema import Report, Segment, SegmentSpec
 from phar.timeline.segments import lanes
 
-_SETTINGS = frozenset(entry.name for entry in fields(SegmentSpec))
-
 
 def spec_of(report: Report) -> SegmentSpec:
     """Return the settings that made a report's segments; those it does not name have their defaults."""
-    settings = report.profile.get("segments", {})
-    return SegmentSpec(**{name: value for name, value in settings.items() if name in _SETTINGS})
+    return SegmentSpec.of(report.profile.get("segments", {}))
 
 
 def lanes_of(report: Report) -> Mapping[str, list[Segment]]:

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from phar.foreign import MAX_DEPTH, is_deeper
 from phar.schema import UsageError
 
 #: A day of video annotated frame by frame in XML is about half of this.
 MAX_BYTES = 512 << 20
-#: No format nests deeper than about ten elements.
-MAX_DEPTH = 64
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -52,7 +51,7 @@ def read_json(path: Path) -> Any:
     except ValueError as error:
         raise UsageError(f"{path}: is not JSON ({error}); export it anew") from None
     else:
-        deep = _deeper(document, MAX_DEPTH)
+        deep = is_deeper(document, MAX_DEPTH)
     if deep:
         raise UsageError(f"{path}: is nested deeper than {MAX_DEPTH} levels; no annotation tool writes that")
     return document
@@ -127,18 +126,3 @@ def _check(path: Path) -> None:
         raise UsageError(f"{path}: is no ordinary file; name an annotation file")
     if size > MAX_BYTES:
         raise UsageError(f"{path}: is larger than {MAX_BYTES >> 20} MB; split it")
-
-
-def _deeper(document: Any, depth: int) -> bool:
-    level = [document]
-    for _ in range(depth):
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True

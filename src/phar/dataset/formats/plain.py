@@ -10,6 +10,7 @@ from pathlib import Path
 from phar.dataset.annotation import COMPLETE
 from phar.dataset.formats.document import read_text
 from phar.dataset.formats.mark import Fault, Mark, Parsed, ReadOptions, number_of, role_of, verdict_of
+from phar.export.csv import said
 from phar.schema import UsageError
 
 _DELIMITERS = ",;\t|"
@@ -99,7 +100,7 @@ def _rows(path: Path, parsed: Parsed) -> Iterator[tuple[str, Row]]:
                     Fault(where, "bad-row", f"has {len(cells)} cells, the header {len(names)}", "quote texts")
                 )
                 continue
-            yield where, {role: cells[at].strip() for role, at in roles.items() if at < len(cells)}
+            yield where, {role: said(cells[at].strip()) for role, at in roles.items() if at < len(cells)}
     except csv.Error as error:
         raise UsageError(f"{path}: row {reader.line_num} cannot be read ({error}); save it as CSV") from None
 

@@ -133,7 +133,7 @@ class Cover:
         self._name = stream.metadata.get("filename")
         self._kind = stream.codec_context.codec.canonical_name
         with contextlib.closing(Source(path, num_threads=1)) as source:
-            packets = source.container.demux(source.container.streams[stream.index])
+            packets = source.demux(source.container.streams[stream.index])
             self._data = next((bytes(packet) for packet in packets if packet.size), b"")
         self._out: Any = None
 

@@ -20,7 +20,7 @@ class PacketReader:
     def __init__(self, path: str | Path) -> None:
         self._source = Source(path, num_threads=1)
         only(self._source, self._source.video)
-        self._packets = self._source.container.demux(self._source.video)
+        self._packets = self._source.demux(self._source.video)
         self._read = 0
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class PictureReader:
     def __init__(self, path: str | Path, index: PacketIndex) -> None:
         self._source = Source(path)
         only(self._source, self._source.video)
-        self._packets = self._source.container.demux(self._source.video)
+        self._packets = self._source.demux(self._source.video)
         self._index = index
         self._times = np.sort(index.shown)
         self._starts = np.flatnonzero(index.safe)

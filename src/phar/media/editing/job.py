@@ -379,7 +379,7 @@ def _demuxed(source: Source, warnings: Warnings) -> Iterator[Packet]:
     """Yield all packets, going on behind damaged parts."""
     for _ in range(50):
         try:
-            for packet in source.container.demux():
+            for packet in source.demux():
                 if packet.size:
                     yield packet
             return

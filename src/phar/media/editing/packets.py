@@ -111,7 +111,7 @@ class _Reading:
         video = self._source.video
         only(self._source, video)
         try:
-            for packet in self._source.container.demux(video):
+            for packet in self._source.demux(video):
                 if not packet.size:
                     continue
                 if packet.pts is None:

@@ -1,0 +1,153 @@
+"""Text, JSON and YAML that strangers wrote: limits on size and depth, and nothing that multiplies.
+
+Source: YAML 1.2.2, section 7.1, alias nodes, https://yaml.org/spec/1.2.2/#71-alias-nodes; a few lines of
+aliases to aliases stand for billions of values.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+#: A report of two days at a window a second is about this large.
+MAX_JSON_BYTES = 512 << 20
+
+#: The longest profile is a few kilobytes.
+MAX_YAML_BYTES = 256 << 10
+
+#: No format that phar reads nests deeper than about ten levels.
+MAX_DEPTH = 64
+
+#: Numbers that may be too large for a float.
+_MAYBE_INFINITE = re.compile(r"\d[eE]\+?\d{3}|\d{300}")
+
+
+class Unreadable(ValueError):
+    """A file that cannot be read; the message says why in a few words, for a sentence that names the file."""
+
+
+def read_text(path: Path, max_bytes: int) -> str:
+    """Return a file's UTF-8 text, without a byte order mark.
+
+    Raises:
+        Unreadable: missing, too large, or not UTF-8.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise Unreadable(error.strerror or "not readable") from None
+    except ValueError:
+        raise Unreadable("no name of a file") from None
+    if len(data) > max_bytes:
+        raise Unreadable(f"larger than {_size(max_bytes)}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("not UTF-8 text") from None
+
+
+def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Return what a JSON file holds; every number in it is finite.
+
+    Raises:
+        Unreadable: see `read_text`; or not JSON, or nested deeper than MAX_DEPTH.
+    """
+    text = read_text(path, max_bytes)
+    try:
+        document = json.loads(text, parse_constant=_refused)
+    except RecursionError:
+        raise Unreadable(f"nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError:
+        raise Unreadable("not JSON") from None
+    if is_deeper(document, MAX_DEPTH):
+        raise Unreadable(f"nested deeper than {MAX_DEPTH} levels")
+    if _MAYBE_INFINITE.search(text) and _has_infinite(document):
+        raise Unreadable("a number in it is too large")
+    return document
+
+
+def read_yaml(path: Path, max_bytes: int = MAX_YAML_BYTES) -> Any:
+    """Return what a YAML file holds, as plain data.
+
+    Raises:
+        Unreadable: see `read_text` and `parse_yaml`.
+    """
+    return parse_yaml(read_text(path, max_bytes))
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what YAML text holds, as plain data.
+
+    Raises:
+        Unreadable: not YAML, tags that ask for objects, aliases, or nested deeper than MAX_DEPTH.
+    """
+    import yaml
+
+    class PlainLoader(yaml.SafeLoader):
+        """Reads no aliases."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.composer.ComposerError(None, None, "aliases are not read, write it out")
+            return super().compose_node(parent, index)
+
+    try:
+        document = yaml.load(text, PlainLoader)
+    except RecursionError:
+        raise Unreadable(f"nested deeper than {MAX_DEPTH} levels") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise Unreadable(f"not YAML: {' '.join(str(error).split())[:300]}") from None
+    if is_deeper(document, MAX_DEPTH):
+        raise Unreadable(f"nested deeper than {MAX_DEPTH} levels")
+    return document
+
+
+def is_deeper(document: Any, depth: int) -> bool:
+    """Tell whether lists and mappings lie in each other more than `depth` levels deep."""
+    level = [document]
+    for _ in range(depth):
+        level = [child for value in level for child in _children(value) if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def shown(text: str) -> str:
+    """Return a name or message as it can be printed: on one line, without control sequences."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    # A byte that was no UTF-8.
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _children(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _has_infinite(document: Any) -> bool:
+    level = [document]
+    while level:
+        if any(isinstance(value, float) and not math.isfinite(value) for value in level):
+            return True
+        level = [child for value in level for child in _children(value)]
+    return False
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes >> 20} MB" if num_bytes >= 1 << 20 else f"{num_bytes >> 10} KB"
