@@ -101,6 +101,9 @@ def test_categories_share_the_false_alarms_of_their_label(metrics: WindowMetrics
     assert rows["jog", "y"]["precision"].value == pytest.approx(1 / 2)
     assert rows["jog", "y"]["f1"].value == pytest.approx(2 / 3)
     assert rows["sing", "y"]["f1"].value == 0.0
+    # Draws without the second video have no window of category y, and say nothing of it.
+    assert (rows["jog", "y"]["recall"].low, rows["jog", "y"]["recall"].high) == (1.0, 1.0)
+    assert rows["jog", "y"]["f1"].low == pytest.approx(2 / 3)
     assert rows["none", "beside"]["windows"] == 1
 
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from phar.evaluate.fusion_data import FusionData, Rows, Setting
@@ -27,6 +28,8 @@ class Judged:
     top1: Figure
     loss: Figure
     """Mean negative logarithm of the share of the true label."""
+    gain: Figure
+    """Top-1 less that of the fusion as it is, with all streams."""
     seen: float
     """Top-1 on the very windows that it was fitted on."""
 
@@ -53,17 +56,19 @@ def choose(data: FusionData, present: Setting, names: Sequence[str], criterion: 
     """
     if len(np.unique(data.video)) < 2:
         raise UsageError("fusion is fitted on some videos and judged on others; give at least two")
-    judged = {PRESENT: _judged(data, data.fused(present), data.fused(present))}
+    fused = data.fused(present)
+    before = data.hits(fused)
+    judged = {PRESENT: _judged(data, fused, fused, before)}
     settings = {PRESENT: present}
     for name in names:
-        judged[name], settings[name] = _cross_validated(data, METHODS[name])
+        judged[name], settings[name] = _cross_validated(data, METHODS[name], before)
 
     def rank(name: str) -> tuple[float, float]:
         top1, loss = judged[name].top1.value or 0.0, judged[name].loss.value or 0.0
         return (top1, -loss) if criterion == "top1" else (-loss, top1)
 
     chosen = max(judged, key=rank)
-    return Choice(judged, chosen, settings[chosen], _ablation(data, chosen, present))
+    return Choice(judged, chosen, settings[chosen], _ablation(data, chosen, present, before))
 
 
 def folds(data: FusionData, num: int) -> list[tuple[Rows, Rows]]:
@@ -81,6 +86,7 @@ def document(choice: Choice) -> dict[str, Any]:
     def row(judged: Judged) -> dict[str, Any]:
         return {
             "top1": judged.top1.document(),
+            "gain": judged.gain.document(),
             "log_loss": judged.loss.document(),
             "top1_seen": round(judged.seen, 6),
         }
@@ -93,7 +99,7 @@ def document(choice: Choice) -> dict[str, Any]:
 
 
 def _cross_validated(
-    data: FusionData, method: Method, strength: float | None = None
+    data: FusionData, method: Method, before: NDArray[np.bool_], strength: float | None = None
 ) -> tuple[Judged, Setting]:
     """Judge a method on the test part of every fold, and fit it on all windows.
 
@@ -109,10 +115,12 @@ def _cross_validated(
     for train, test in folds(data, _NUM_FOLDS):
         scores[test] = data.rows(test).fused(fit(data.rows(train)))
     setting = fit(data)
-    return _judged(data, scores, data.fused(setting)), setting
+    return _judged(data, scores, data.fused(setting), before), setting
 
 
-def _ablation(data: FusionData, chosen: str, present: Setting) -> dict[tuple[str, ...], Judged]:
+def _ablation(
+    data: FusionData, chosen: str, present: Setting, before: NDArray[np.bool_]
+) -> dict[tuple[str, ...], Judged]:
     found = {}
     method = METHODS.get(chosen)
     strength = strength_of(method, data, folds(data, _NUM_INNER)) if method else None
@@ -120,13 +128,13 @@ def _ablation(data: FusionData, chosen: str, present: Setting) -> dict[tuple[str
         for names in combinations(data.streams, num):
             some = data.only(names)
             if method is None:
-                found[names] = _judged(some, some.fused(present), some.fused(present))
+                found[names] = _judged(some, some.fused(present), some.fused(present), before)
             else:
-                found[names], _ = _cross_validated(some, method, strength)
+                found[names], _ = _cross_validated(some, method, before, strength)
     return found
 
 
-def _judged(data: FusionData, scores: Array, seen: Array) -> Judged:
+def _judged(data: FusionData, scores: Array, seen: Array, before: NDArray[np.bool_]) -> Judged:
     numbers, video = np.unique(data.video, return_inverse=True)
     weights = draws(len(numbers))
     counts = weights @ per_video(np.ones(len(video)), video, len(numbers))
@@ -134,6 +142,10 @@ def _judged(data: FusionData, scores: Array, seen: Array) -> Judged:
     def mean(values: Array) -> Figure:
         return figure(float(values.mean()), ratio(weights @ per_video(values, video, len(numbers)), counts))
 
+    hits = data.hits(scores).astype(float)
     return Judged(
-        mean(data.hits(scores).astype(float)), mean(data.losses(scores)), float(data.hits(seen).mean())
+        top1=mean(hits),
+        loss=mean(data.losses(scores)),
+        gain=mean(hits - before),
+        seen=float(data.hits(seen).mean()),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from phar.dataset.folder import table
 from phar.evaluate.fusion_choice import Choice, Judged
 from phar.evaluate.fusion_data import FusionData
-from phar.evaluate.markdown import number, percent
+from phar.evaluate.markdown import number, percent, points
 
 
 def markdown(choice: Choice, data: FusionData, num_videos: int) -> str:
@@ -40,6 +40,7 @@ def _marked(name: str, choice: Choice) -> str:
 def _figures(judged: Judged) -> dict[str, Any]:
     return {
         "top-1": percent(judged.top1.document()),
+        "over as it is, points": points(judged.gain.document()),
         "log loss": number(judged.loss.document()),
         "top-1 where it was fitted": f"{100 * judged.seen:.1f} %",
     }

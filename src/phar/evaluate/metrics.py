@@ -119,7 +119,7 @@ class WindowMetrics:
             zero_division=np.nan,
         )
         right, true, named = self._drawn_counts
-        drawn = (ratio(right, named), ratio(right, true), ratio(2 * right, true + named))
+        drawn = (ratio(right, named), ratio(right, true), _drawn_f1(right, true, named))
         found = {}
         for i, label in enumerate(self.table.labels):
             if support[i] == 0 and not (self.answers.said == i).any():
@@ -140,8 +140,7 @@ class WindowMetrics:
             self.truth, self.answers.said, labels=present, average="macro", zero_division=0.0
         )
         right, true, named = (drawn[:, present] for drawn in self._drawn_counts)
-        each = np.where(true > 0, ratio(2 * right, true + named), np.nan)
-        return figure(float(f1), self._drawn(_nanmean(each)))
+        return figure(float(f1), self._drawn(_nanmean(_drawn_f1(right, true, named))))
 
     def mean_average_precision(self) -> Figure:
         """Mean over the labels that are true somewhere of the average precision of windows by score."""
@@ -172,9 +171,7 @@ class WindowMetrics:
                         "label": label,
                         "category": name,
                         "windows": int(own.sum()),
-                        "precision": self.mean(own, (own & named) | false),
-                        "recall": self.mean(named, own),
-                        "f1": self._f1(own & named, own, (own & named) | false),
+                        **self._one(own & named, own, (own & named) | false),
                     }
                 )
         return rows
@@ -224,15 +221,28 @@ class WindowMetrics:
         drawn = average_precision_drawn(positive, scores, self.table.video, self.weights)
         return figure(float(average_precision_score(positive, scores)), self._drawn(drawn)), drawn
 
-    def _f1(self, right: NDArray[np.bool_], true: NDArray[np.bool_], named: NDArray[np.bool_]) -> Figure:
+    def _one(
+        self, right: NDArray[np.bool_], true: NDArray[np.bool_], named: NDArray[np.bool_]
+    ) -> dict[str, Figure]:
+        """Precision, recall and F1 of one category; undefined in draws without any window of it."""
         num_videos = len(self.table.truths)
         sums = [per_video(each.astype(float), self.table.video, num_videos) for each in (right, true, named)]
-        value = ratio(np.array([2.0 * right.sum()]), np.array([float(true.sum() + named.sum())]))[0]
+        whole = [each.sum(keepdims=True) for each in sums]
         drawn = [self.weights @ each for each in sums]
-        return figure(float(value), self._drawn(ratio(2 * drawn[0], drawn[1] + drawn[2])))
+        precision = np.where(drawn[1] > 0, ratio(drawn[0], drawn[2]), np.nan)
+        return {
+            "precision": figure(float(ratio(whole[0], whole[2])[0]), self._drawn(precision)),
+            "recall": figure(float(ratio(whole[0], whole[1])[0]), self._drawn(ratio(drawn[0], drawn[1]))),
+            "f1": figure(float(_drawn_f1(*whole)[0]), self._drawn(_drawn_f1(*drawn))),
+        }
 
     def _drawn(self, values: Array) -> Array | None:
         return values if len(self.table.truths) > 1 else None
+
+
+def _drawn_f1(right: Array, true: Array, named: Array) -> Array:
+    """F1; undefined where there is nothing to find."""
+    return np.where(true > 0, ratio(2 * right, true + named), np.nan)
 
 
 def _nanmean(values: Array) -> Array:
