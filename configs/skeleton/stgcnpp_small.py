@@ -1,5 +1,5 @@
 # ST-GCN++ for sets of some hundred clips: joints, bones and their motion in one net, in a frame of reference of the
-# body's own, 32 channels to begin with. One person; left and right are told apart, so nothing is mirrored.
+# body's own, 48 channels to begin with. One person; left and right are told apart, so nothing is mirrored.
 # Source: Duan et al., PYSKL: Towards Good Practices for Skeleton Action Recognition, 2022.
 feats = ['j', 'b', 'jm']
 model = dict(
@@ -7,21 +7,21 @@ model = dict(
     backbone=dict(
         type='STGCN',
         in_channels=3 * len(feats),
-        base_channels=32,
-        num_stages=8,
-        inflate_stages=[4, 7],
-        down_stages=[4, 7],
+        base_channels=48,
+        num_stages=6,
+        inflate_stages=[3, 5],
+        down_stages=[2, 4],
         gcn_adaptive='init',
         gcn_with_res=True,
         tcn_type='mstcn',
         tcn_dropout=0.1,
         graph_cfg=dict(layout='coco', mode='spatial')),
     cls_head=dict(
-        type='GCNHead', num_classes=27, in_channels=128, dropout=0.3, label_smooth_eps=0.1, average_clips='prob'))
+        type='GCNHead', num_classes=27, in_channels=192, dropout=0.3, label_smooth_eps=0.1, average_clips='prob'))
 
 train_pipeline = [
     dict(type='PartOfClip', share=0.7),
-    dict(type='UniformSampleFrames', clip_len=64),
+    dict(type='UniformSampleFrames', clip_len=48),
     dict(type='PoseDecode'),
     dict(type='VaryPoses', rotate_deg=15., scale=(0.9, 1.1), squeeze=0.15, noise=0.005),
     dict(type='HideJoints', share=0.03),
@@ -31,7 +31,7 @@ train_pipeline = [
     dict(type='PackActionInputs'),
 ]
 val_pipeline = [
-    dict(type='UniformSampleFrames', clip_len=64, num_clips=1, test_mode=True),
+    dict(type='UniformSampleFrames', clip_len=48, num_clips=1, test_mode=True),
     dict(type='PoseDecode'),
     dict(type='BodyFrame'),
     dict(type='GenSkeFeat', dataset='coco', feats=feats),

@@ -351,6 +351,9 @@ def _loads_safely(runner: Any, best: str) -> Any:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         model.load_state_dict(content["state_dict"])
         folder = Path(filename).parent
+        # Those that a run before has left, so that no more than are kept stay.
+        numbers = (path.stem.partition("_")[2] for path in folder.glob("iter_*.pth"))
+        runner.message_hub.update_info("keep_ckpt_ids", sorted(int(n) for n in numbers if n.isdecimal()))
         reached = int(content["meta"]["iter"])
         scores = [row[best] for row in read_log(folder) if best in row and row["iteration"] <= reached]
         kept = sorted(folder.glob("best_*.pth"))
