@@ -19,6 +19,8 @@ from ray.exceptions import GetTimeoutError, RayError
 from phar.batch.engine import Job, code_of, line_of
 from phar.schema import PharError
 
+__all__ = ["JOIN", "RUN", "SPLIT", "Hand", "Share", "Step", "Work", "Worker", "ray"]
+
 #: How often progress is asked for.
 _ASK_S = 0.5
 
@@ -67,6 +69,18 @@ class Step:
 
 class Hand:
     """One worker as the driver sees it, and the step it is at."""
+
+    step: Step | None
+    was_ready: bool
+    was_prepared: bool
+    where: str
+    duration_s: float
+    used_bytes: int
+    answer: Any
+    _actor: Any
+    _asked: Any
+    _asked_at: float
+    _began: float
 
     def __init__(self, job: Job, slot: int, share: Share) -> None:
         self._job = job
@@ -152,11 +166,11 @@ class Hand:
             ray.kill(self._actor)
 
     def _hire(self) -> None:
-        self.step: Step | None = None
+        self.step = None
         self.was_ready = self.was_prepared = False
         self.where, self.duration_s, self.used_bytes = "", 0.0, 0
         self._began = time.monotonic()
-        self._asked: Any = None
+        self._asked = None
         self._asked_at = 0.0
         self._actor = _ACTOR.options(
             num_cpus=self._share.cpus,
@@ -166,7 +180,7 @@ class Hand:
             # The second thread tells how far the first one is.
             max_concurrency=2,
         ).remote(self._job, self._slot)
-        self.answer: Any = self._actor.ready.remote()
+        self.answer = self._actor.ready.remote()
 
 
 class Worker:
@@ -206,7 +220,7 @@ class Worker:
         return self._told, int(psutil.Process().memory_info().rss)
 
     def _tell(self, *progress: Any) -> None:
-        self._told = progress  # type: ignore[assignment]
+        self._told = progress
 
 
 _ACTOR: Any = ray.remote(Worker)
