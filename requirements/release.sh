@@ -8,6 +8,7 @@
 # beside dist/ lies in build/release: the tools, and an environment with what a
 # user gets, of which bill and audit speak.
 set -eu
+unset PYTHONPATH
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-python3}
@@ -40,11 +41,13 @@ make_environment() {
 }
 
 make_try() {
-    "$user/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$dist"/phar-*.whl
+    # By name, so that no path of this machine is noted in what is installed.
+    "$user/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall \
+        --no-index --find-links "$dist" "phar==$version"
     rm -rf "$work/elsewhere"
     mkdir -p "$work/elsewhere"
     # No checkout in sight, and none on the path.
-    (cd "$work/elsewhere" && unset PYTHONPATH &&
+    (cd "$work/elsewhere" &&
         "$user/phar-demo" "$sample" out.json && "$user/phar-tags" out.json && "$user/phar" doctor)
 }
 
