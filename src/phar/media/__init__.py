@@ -1,6 +1,5 @@
 """Probe, decode and write media: the only room that knows ffmpeg and PyAV."""
 
-from phar.media.assembly import average_fps
 from phar.media.chapters import copy_with_chapters, first_frame_offset_s
 from phar.media.excerpt import write_excerpt
 from phar.media.fetch import Fetched, fetched
@@ -9,7 +8,7 @@ from phar.media.plan import Wanted
 from phar.media.reader import MediaReader, MediaTiming, WindowMedia, frame_times_s, read_frames
 from phar.media.recording import has_pictures, read_recording, recording_s
 from phar.media.sound import Sound
-from phar.media.source import joined_counts, probe, warning_lines
+from phar.media.source import average_fps, joined_counts, probe, warning_lines
 from phar.media.span import frames_between, sound_between
 from phar.media.stills import read_stills
 from phar.media.writer import TimedPicture, at_rate, write_video

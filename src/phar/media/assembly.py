@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -15,8 +14,10 @@ from numpy.typing import NDArray
 from phar.media.audio import AudioTrack
 from phar.media.demux import MAX_GAP_S, Demuxer, Packet
 from phar.media.frame import Converter, Frame, Geometry
+from phar.media.hearing import heard, listen
+from phar.media.open_window import OpenWindow, nearest_of, shrunk
 from phar.media.plan import Plan
-from phar.media.source import DAMAGED_PACKET, DAMAGED_PICTURE, OUT_OF_ORDER, Source, Warnings
+from phar.media.source import DAMAGED_PACKET, DAMAGED_PICTURE, OUT_OF_ORDER, Source, Warnings, average_fps
 from phar.schema import MediaError, Video, Window
 
 Piece = tuple[Window, NDArray[np.float64], Mapping[int, Frame], NDArray[np.float32] | None]
@@ -43,19 +44,6 @@ _SHORTEST_S = 1e-4
 
 #: Frames out of order in a row after which timestamps are given up for counting.
 _MAX_STEPS_BACK = 3
-
-
-@dataclass
-class _Open:
-    """A window that is being filled."""
-
-    window: Window
-    times_s: NDArray[np.float64]
-    pending: list[int]
-    """Wanted indices still without a frame, in order of time."""
-    picture_bytes: float
-    """Largest picture that is kept as it is; larger ones are made smaller."""
-    frames: dict[int, Frame] = field(default_factory=dict)
 
 
 class Assembly:
@@ -101,7 +89,7 @@ class Assembly:
         self.num_own_frames = 0
         """Frames decoded that begin in the span that is read."""
         self._next = 0
-        self._open: list[_Open] = []
+        self._open: list[OpenWindow] = []
         self.video = Video(
             path=source.path,
             duration_s=source.claimed_duration_s,
@@ -331,7 +319,7 @@ class Assembly:
             pending = sorted({int(i) for i in asked})
         if pending and not 0 <= pending[0] <= pending[-1] < len(times_s):
             raise ValueError(f"wanted frames {pending[0]} to {pending[-1]} of a window of {len(times_s)}")
-        opened = _Open(
+        opened = OpenWindow(
             window=Window(window.index, start_s, start_s + self._window_s),
             times_s=times_s,
             pending=pending,
@@ -347,30 +335,10 @@ class Assembly:
             reached = frame.time_s + _EDGE_S
             while opened.pending and opened.times_s[opened.pending[0]] <= reached:
                 index = opened.pending.pop(0)
-                nearest = self._nearest(float(opened.times_s[index]), frame)
+                nearest = nearest_of(float(opened.times_s[index]), self._previous, frame)
                 if nearest not in kept:
-                    kept[nearest] = self._shrunk(nearest, opened.picture_bytes)
+                    kept[nearest] = shrunk(nearest, opened.picture_bytes, self._converter)
                 opened.frames[index] = kept[nearest]
-
-    def _nearest(self, time_s: float, frame: Frame) -> Frame:
-        previous = self._previous
-        if previous is not None and abs(previous.time_s - time_s) < abs(frame.time_s - time_s):
-            return previous
-        return frame
-
-    def _shrunk(self, frame: Frame, max_bytes: float) -> Frame:
-        # By the picture itself: its size may change in the middle of a video.
-        if frame.num_bytes <= max_bytes:
-            return frame
-        scale = math.sqrt(max_bytes / frame.num_bytes)
-        width = max(2, round(frame.stored.width * scale / 2) * 2)
-        height = max(2, round(frame.stored.height * scale / 2) * 2)
-        name = frame.stored.format.name
-        try:
-            stored = self._converter.convert(frame.stored, width, height, name)
-        except (av.error.FFmpegError, ValueError):
-            stored = self._converter.convert(frame.stored, width, height, "yuv420p")
-        return Frame(frame.time_s, frame.geometry, stored, frame.converter)
 
     def _close(self, end_s: float, next_frame_s: float) -> Piece:
         """Finish the first open window: fill what is missing, add the sound."""
@@ -378,46 +346,24 @@ class Assembly:
         window = Window(opened.window.index, opened.window.start_s, end_s)
         if self._previous is not None:
             for index in opened.pending:
-                opened.frames[index] = self._shrunk(self._previous, opened.picture_bytes)
+                opened.frames[index] = shrunk(self._previous, opened.picture_bytes, self._converter)
         return window, opened.times_s, opened.frames, self._sound(window)
 
     def _sound(self, window: Window) -> NDArray[np.float32] | None:
-        track = self._track
-        if track is None:
+        if self._track is None:
             return None
         if self._audio_hz is None:
-            self._listen(track)
+            listen(self._demuxer, self._track)
             return None
-        origin_s = self.origin_s
-        end_s = origin_s + window.end_s
-        while track.reached_s < end_s:
-            if (packet := self._demuxer.next_audio()) is not None:
-                track.decode(packet)
-            elif self._demuxer.ended:
-                track.decode(None)
-                track.flush()
-                break
-            elif self._demuxer.video_read_s > end_s + self._audio_lag_s or not self._demuxer.can_read_ahead():
-                track.flush()
-                break
-            else:
-                self._demuxer.pump()
-        if not track.num_frames and track.num_errors:
-            return None
-        hz = self._audio_hz
-        zero = round(origin_s * hz)
-        start, end = zero + round(window.start_s * hz), zero + round(window.end_s * hz)
-        samples = track.read(start, end)
-        track.forget(zero + round(self._start_s(window.index + 1) * hz))
-        return samples
-
-    def _listen(self, track: AudioTrack) -> None:
-        """Find out whether the sound can be decoded at all, for a reader that does not want it."""
-        while (packet := self._demuxer.next_audio()) is not None:
-            if not track.num_frames:
-                track.decode(packet)
-        if self._demuxer.ended and not track.num_frames:
-            track.decode(None)
+        return heard(
+            self._demuxer,
+            self._track,
+            self._audio_hz,
+            self.origin_s,
+            window,
+            next_start_s=self._start_s(window.index + 1),
+            lag_s=self._audio_lag_s,
+        )
 
     def _end(self, last: av.VideoFrame) -> Iterator[Piece]:
         """Fix the duration and close the windows that are left."""
@@ -449,9 +395,3 @@ class Assembly:
             height_px=self.video.height_px,
             has_audio=heard,
         )
-
-
-def average_fps(claimed: Fraction, num_frames: int, duration_s: float) -> Fraction:
-    """Return a video's frame rate: what its container claims, unless the frames counted say otherwise."""
-    measured = Fraction(num_frames) / Fraction(duration_s).limit_denominator(10**6)
-    return claimed if abs(measured - claimed) <= claimed / 200 else measured.limit_denominator(10**4)

@@ -321,3 +321,9 @@ def first_frame(source: Source) -> av.VideoFrame | None:
                 if frames := packet.decode():
                     return frames[0]
     return None
+
+
+def average_fps(claimed: Fraction, num_frames: int, duration_s: float) -> Fraction:
+    """Return a video's frame rate: what its container claims, unless the frames counted say otherwise."""
+    measured = Fraction(num_frames) / Fraction(duration_s).limit_denominator(10**6)
+    return claimed if abs(measured - claimed) <= claimed / 200 else measured.limit_denominator(10**4)
