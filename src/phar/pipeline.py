@@ -139,7 +139,7 @@ class Analyzer:
             window_s=self.profile.window_s,
             stride_s=self.profile.stride_s,
             wanted=lambda _, __, window, times_s: self._wanted(window, times_s, looked_at),
-            needed=looked_at and looked_at.touch,
+            needed=None if looked_at is None else looked_at.touch,
             windows=windows,
             audio_hz=self.streams.audio_hz,
             num_threads=num_threads,

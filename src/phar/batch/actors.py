@@ -6,18 +6,18 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
-
-# Ray would report its use to its makers.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from phar.batch.engine import Job, code_of, line_of
 from phar.schema import PharError
+
+# Ray would report its use to its makers; it looks here when a cluster starts.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 #: How often progress is asked for.
 _ASK_S = 0.5
@@ -73,6 +73,16 @@ class Hand:
         self._slot = slot
         self._share = share
         self._num_unused = 0
+        self.step: Step | None = None
+        self.answer: Any = None
+        """A reference to what the worker will answer."""
+        self.was_ready = self.was_prepared = False
+        self.where = ""
+        self.duration_s = 0.0
+        self.used_bytes = 0
+        self._began = self._asked_at = 0.0
+        self._asked: Any = None
+        self._actor: Any = None
         self._hire()
 
     @property
@@ -152,11 +162,10 @@ class Hand:
             ray.kill(self._actor)
 
     def _hire(self) -> None:
-        self.step: Step | None = None
+        self.step = None
         self.was_ready = self.was_prepared = False
         self.where, self.duration_s, self.used_bytes = "", 0.0, 0
-        self._began = time.monotonic()
-        self._asked: Any = None
+        self._asked = None
         self._asked_at = 0.0
         self._actor = _ACTOR.options(
             num_cpus=self._share.cpus,
@@ -165,14 +174,17 @@ class Hand:
             max_task_retries=0,
             # The second thread tells how far the first one is.
             max_concurrency=2,
-        ).remote(self._job, self._slot)
-        self.answer: Any = self._actor.ready.remote()
+        ).remote(self._job, self._slot, str(Path.cwd()))
+        self.answer = self._actor.ready.remote()
 
 
 class Worker:
     """The actor: a process somewhere in the cluster that does one step after another."""
 
-    def __init__(self, job: Any, slot: int) -> None:
+    def __init__(self, job: Any, slot: int, folder: str) -> None:
+        # Relative paths mean what they mean to the batch, if only the folder is there on this machine.
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
         self._job = job
         self._slot = slot
         self._told: tuple[str, float, float] | None = None
@@ -205,8 +217,8 @@ class Worker:
         """Return how far the step is, and the resident memory in bytes."""
         return self._told, int(psutil.Process().memory_info().rss)
 
-    def _tell(self, *progress: Any) -> None:
-        self._told = progress  # type: ignore[assignment]
+    def _tell(self, stage: str, done_s: float, total_s: float) -> None:
+        self._told = stage, done_s, total_s
 
 
 _ACTOR: Any = ray.remote(Worker)
