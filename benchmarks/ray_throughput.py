@@ -20,8 +20,10 @@ from pathlib import Path
 # Before anything that computes is imported, here or in a worker.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import ray
+
 from phar.batch.actors import Share
-from phar.batch.cluster import RayEngine, ray
+from phar.batch.cluster import RayEngine
 from phar.batch.engine import Failed, Finished, Progress
 from phar.batch.job import ANALYSE, Places, VideoJob, VideoTask
 from phar.batch.limits import Limits

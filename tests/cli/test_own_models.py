@@ -77,7 +77,8 @@ def run(folder: Path, *flags: str, changes: dict[str, Any] | None = None) -> int
         **PROFILE,
         "streams": {n: {**e, **(changes or {}).get(n, {})} for n, e in PROFILE["streams"].items()},
     }
-    profile.write_text(yaml.safe_dump(document, sort_keys=False))
+    # Through JSON, for what is shared would be written as YAML's aliases, which profiles may not hold.
+    profile.write_text(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False))
     out = str(folder / "out.json")
     return demo.main([str(folder / "clip.mp4"), out, "--profile", str(profile), "--backend", "torch", *flags])
 

@@ -6,20 +6,18 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
-
-# Ray would report its use to its makers.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from phar.batch.engine import Job, code_of, line_of
 from phar.schema import PharError
 
-__all__ = ["JOIN", "RUN", "SPLIT", "Hand", "Share", "Step", "Work", "Worker", "ray"]
+# Ray would report its use to its makers; it looks here when a cluster starts.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 #: How often progress is asked for.
 _ASK_S = 0.5
@@ -70,23 +68,21 @@ class Step:
 class Hand:
     """One worker as the driver sees it, and the step it is at."""
 
-    step: Step | None
-    was_ready: bool
-    was_prepared: bool
-    where: str
-    duration_s: float
-    used_bytes: int
-    answer: Any
-    _actor: Any
-    _asked: Any
-    _asked_at: float
-    _began: float
-
     def __init__(self, job: Job, slot: int, share: Share) -> None:
         self._job = job
         self._slot = slot
         self._share = share
         self._num_unused = 0
+        self.step: Step | None = None
+        self.answer: Any = None
+        """A reference to what the worker will answer."""
+        self.was_ready = self.was_prepared = False
+        self.where = ""
+        self.duration_s = 0.0
+        self.used_bytes = 0
+        self._began = self._asked_at = 0.0
+        self._asked: Any = None
+        self._actor: Any = None
         self._hire()
 
     @property
@@ -169,7 +165,6 @@ class Hand:
         self.step = None
         self.was_ready = self.was_prepared = False
         self.where, self.duration_s, self.used_bytes = "", 0.0, 0
-        self._began = time.monotonic()
         self._asked = None
         self._asked_at = 0.0
         self._actor = _ACTOR.options(
@@ -179,14 +174,17 @@ class Hand:
             max_task_retries=0,
             # The second thread tells how far the first one is.
             max_concurrency=2,
-        ).remote(self._job, self._slot)
+        ).remote(self._job, self._slot, str(Path.cwd()))
         self.answer = self._actor.ready.remote()
 
 
 class Worker:
     """The actor: a process somewhere in the cluster that does one step after another."""
 
-    def __init__(self, job: Any, slot: int) -> None:
+    def __init__(self, job: Any, slot: int, folder: str) -> None:
+        # Relative paths mean what they mean to the batch, if only the folder is there on this machine.
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
         self._job = job
         self._slot = slot
         self._told: tuple[str, float, float] | None = None
@@ -219,8 +217,8 @@ class Worker:
         """Return how far the step is, and the resident memory in bytes."""
         return self._told, int(psutil.Process().memory_info().rss)
 
-    def _tell(self, *progress: Any) -> None:
-        self._told = progress
+    def _tell(self, stage: str, done_s: float, total_s: float) -> None:
+        self._told = stage, done_s, total_s
 
 
 _ACTOR: Any = ray.remote(Worker)

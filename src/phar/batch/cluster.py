@@ -17,7 +17,9 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from phar.batch.actors import JOIN, RUN, SPLIT, Hand, Share, Step, Work, ray
+import ray
+
+from phar.batch.actors import JOIN, RUN, SPLIT, Hand, Share, Step, Work
 from phar.batch.engine import DividedJob, Event, Failed, Feed, Finished, Job, Progress, error_of, line_of
 from phar.batch.limits import Limits, num_cores
 from phar.schema import MediaError, ModelError, UsageError
@@ -182,10 +184,10 @@ class _Run:
             yield from self._lost(hand)
             return
         except ray.exceptions.RayError as error:
-            step = hand.step
+            unfinished = hand.step
             hand.replace()
-            if step is not None:
-                yield from self._failed(step, 1, line_of(error))
+            if unfinished is not None:
+                yield from self._failed(unfinished, 1, line_of(error))
             return
         if outcome == "unprepared":
             raise error_of(*given)
