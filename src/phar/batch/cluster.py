@@ -142,13 +142,16 @@ class _Run:
             share = self._engine.full_share()
             self._hands = [Hand(self._job, slot, share) for slot in range(self._engine.room())]
             while True:
+                # While every worker is being replaced, nobody asks for a task, and there may be more.
+                is_dry = False
                 for hand in self._hands:
                     if hand.is_free:
                         step = self._next()
                         if step is None:
+                            is_dry = True
                             break
                         hand.begin(step)
-                if not self._waiting and not any(hand.step for hand in self._hands):
+                if is_dry and not any(hand.step for hand in self._hands):
                     return
                 ready, _ = ray.wait([h.answer for h in self._hands if h.answer], timeout=_LOOK_S)
                 for hand in self._hands:
