@@ -108,7 +108,12 @@ def test_each_task_ends_as_itself(cluster: Cluster, tmp_path: Path) -> None:
         Act(lost, "lost once"),
         Act("e"),
     ]
-    assert ended(events(acts)) == {
+    found = ended(events(acts))
+    # Whether the last worker's word of where it was came before its death is the machine's choice.
+    crashed = found.pop("d")
+    assert crashed.startswith("lost 3 workers, one after the other, the last")
+    assert crashed.endswith("; re-encode it or leave it out")
+    assert found == {
         "a": "done",
         "b": "b: is damaged",
         "c": "unexpected ZeroDivisionError: division by zero",
