@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from phar.openmmlab.training import Settings
 
 NAMES = ("rgb", "skeleton", "audio", "moderation", "person", "pose", "stem", "motion")
+#: Kinds of the bundle's nets whose every sample is a picture that a worker draws.
+_DRAWN = ("scene", "person", "pose")
 #: Flags that say something about one's own data.
 _OWN = (
     "config",
@@ -105,7 +107,11 @@ def _add_training(group: Any) -> None:
         help="auto: bf16 where the GPU or CPU has it, fp16 on other GPUs, else fp32",
     )
     group.add_argument("--workers", type=int, default=1, help="processes that make samples (default: 1)")
-    group.add_argument("--threads", type=count, help="threads of the net (default: all cores)")
+    group.add_argument(
+        "--threads",
+        type=count,
+        help="threads of the net (default: all cores; less one a worker that draws pictures)",
+    )
     group.add_argument("--minutes", type=amount, help="stop after so many minutes, to be resumed")
     group.add_argument("--tensorboard", action="store_true", help="also log for TensorBoard")
 
@@ -139,6 +145,8 @@ def _on_world(args: argparse.Namespace) -> int:
         flag = f"--{given[0].replace('_', '-')}" if given else "--plain" if args.plain else "--export PROFILE"
         raise UsageError(f"{flag} is about one's own data; name it by --data, or leave the flag out")
     if not args.export_only:
+        if args.threads is None and MODELS[args.model].kind in _DRAWN:
+            _leave_cores(args.workers)
         result = train_model(
             args.model, args.out, _settings(args), world=args.world, iterations=args.iterations
         )
@@ -151,6 +159,13 @@ def _on_world(args: argparse.Namespace) -> int:
         path = export(args.model, args.out)
         print(f"{args.model}: wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
+
+
+def _leave_cores(num_workers: int) -> None:
+    """Leave the processes that draw samples a core each; threads that wait for one slow the others down."""
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() - num_workers))
 
 
 def _on_data(args: argparse.Namespace) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import lock_descriptor
 
 from phar.schema import OutputError
 
@@ -26,17 +28,27 @@ def record_checkpoint(metafile: Path, name: str, facts: Mapping[str, Any]) -> No
     Metrics of other weights than these are dropped. Raises OutputError.
     """
     try:
-        document = yaml.safe_load(metafile.read_text(encoding="utf-8")) if metafile.is_file() else None
-        models: dict[str, Any] = (document or {}).get("models", {})
-        content = (metafile.parent / str(facts["checkpoint"])).read_bytes()
-        entry = {**facts, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        before = models.get(name, {})
-        if before.get("sha256") == entry["sha256"]:
-            entry = {**before, **entry}
-        models[name] = entry
-        text = _HEADER + yaml.safe_dump({"models": models}, sort_keys=False, allow_unicode=True)
-        partial = metafile.with_name(f".{metafile.name}.part")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(metafile)
+        # Several trainings may end at once; the folder itself is the lock, so that no file is left behind.
+        descriptor = os.open(metafile.parent, os.O_RDONLY)
+        try:
+            lock_descriptor(descriptor)
+            _update(metafile, name, facts)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise OutputError(f"{metafile} cannot be updated: {error}") from error
+
+
+def _update(metafile: Path, name: str, facts: Mapping[str, Any]) -> None:
+    document = yaml.safe_load(metafile.read_text(encoding="utf-8")) if metafile.is_file() else None
+    models: dict[str, Any] = (document or {}).get("models", {})
+    content = (metafile.parent / str(facts["checkpoint"])).read_bytes()
+    entry = {**facts, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    before = models.get(name, {})
+    if before.get("sha256") == entry["sha256"]:
+        entry = {**before, **entry}
+    models[name] = entry
+    text = _HEADER + yaml.safe_dump({"models": models}, sort_keys=False, allow_unicode=True)
+    partial = metafile.with_name(f".{metafile.name}.part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(metafile)
