@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -39,3 +40,16 @@ def test_metrics_stay_with_the_weights_they_were_measured_on(tmp_path: Path) -> 
     models = yaml.safe_load(metafile.read_text())["models"]
     assert "metrics" not in models["net"]
     assert models["other"]["sha256"] == hashlib.sha256(b"one").hexdigest()
+
+
+def test_trainings_that_end_at_once_are_all_recorded(tmp_path: Path) -> None:
+    (tmp_path / "net.bin").write_bytes(b"weights")
+    names = [f"net{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda name: record_checkpoint(tmp_path / "metafile.yml", name, {"checkpoint": "net.bin"}),
+                names,
+            )
+        )
+    assert sorted(yaml.safe_load((tmp_path / "metafile.yml").read_text())["models"]) == sorted(names)
