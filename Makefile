@@ -17,7 +17,7 @@ SAMPLE ?= samples/five_scenes
 OUT ?= build/demo.json
 # Nets of the bundle, with those that each starts from below. Two are trained at a time, each in one thread that draws
 # its own samples: two such are faster on two cores than one after the other in two.
-MODELS := person stem motion pose rgb audio skeleton
+MODELS := person stem pose rgb audio skeleton
 TRAINED := $(MODELS:%=work_dirs/%/.trained)
 
 PACKAGES := $(VENV)/.packages
@@ -69,7 +69,7 @@ bundle: $(RUNTIME)
 
 work_dirs/pose/.trained: work_dirs/person/.trained
 work_dirs/rgb/.trained: work_dirs/stem/.trained
-work_dirs/skeleton/.trained: work_dirs/motion/.trained work_dirs/pose/.trained
+work_dirs/skeleton/.trained: work_dirs/pose/.trained
 work_dirs/%/.trained: | $(RUNTIME)
 	$(BIN)/phar train $* --resume --export --workers 0 --threads 1
 	@touch $@

@@ -1,8 +1,8 @@
-# RTMPose in reduced width: COCO's 17 joints in crops of 96x128.
+# RTMPose in reduced width: COCO's 17 joints in crops of 112x144.
 codec = dict(
     type='SimCCLabel',
-    input_size=(96, 128),
-    sigma=(3.4, 3.9),
+    input_size=(112, 144),
+    sigma=(3.6, 4.1),
     simcc_split_ratio=2.0,
     normalize=False,
     use_dark=False)
@@ -18,8 +18,8 @@ model = dict(
         type='CSPNeXt',
         arch='P5',
         expand_ratio=0.5,
-        # The detector's first three stages, whose weights training starts from: at a stride of 16 a person is
-        # still 6x8 cells.
+        # At a stride of 16 a person is still 7x9 cells. Dense layers cost a CPU no more than depthwise ones and see
+        # arms in front of a body far better.
         arch_ovewrite=[
             [64, 128, 3, True, False],
             [128, 256, 6, True, False],
@@ -27,7 +27,6 @@ model = dict(
         ],
         deepen_factor=0.167,
         widen_factor=0.25,
-        use_depthwise=True,
         out_indices=(3, ),
         channel_attention=True,
         norm_cfg=dict(type='BN'),
@@ -36,8 +35,8 @@ model = dict(
         type='RTMCCHead',
         in_channels=128,
         out_channels=17,
-        input_size=(96, 128),
-        in_featuremap_size=(6, 8),
+        input_size=(112, 144),
+        in_featuremap_size=(7, 9),
         simcc_split_ratio=2.0,
         final_layer_kernel_size=7,
         gau_cfg=dict(
@@ -56,21 +55,21 @@ model = dict(
 train_pipeline = [
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal'),
-    dict(type='RandomBBoxTransform', shift_factor=0.1, scale_factor=(0.8, 1.25), rotate_factor=25, rotate_prob=0.4),
-    dict(type='TopdownAffine', input_size=(96, 128)),
+    dict(type='RandomBBoxTransform', shift_factor=0.08, scale_factor=(0.85, 1.2), rotate_factor=15, rotate_prob=0.3),
+    dict(type='TopdownAffine', input_size=(112, 144)),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),
-    dict(type='TopdownAffine', input_size=(96, 128)),
+    dict(type='TopdownAffine', input_size=(112, 144)),
     dict(type='PackPoseInputs'),
 ]
 test_pipeline = val_pipeline
 
 training = dict(
-    iterations=2400,
+    iterations=3000,
     batch_size=32,
     optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.01),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0., bypass_duplicate=True),

@@ -39,7 +39,8 @@ def _windows(recognizer: Recognizer, kind: str, count: int) -> list:
     ("kind", "config", "num_classes"),
     [
         ("rgb", "rgb/timesformer_demo.py", 11),
-        ("skeleton", "skeleton/posec3d_demo.py", 6),
+        ("skeleton", "skeleton/posec3d_small.py", 27),
+        ("skeleton", "skeleton/stgcnpp_demo.py", 6),
         ("audio", "audio/resnet_demo.py", 4),
     ],
 )

@@ -45,12 +45,12 @@ def test_pictures_are_read_where_a_sampler_has_picked_them() -> None:
 
 
 def test_a_pipeline_without_a_sampler_takes_that_of_the_test_at_random() -> None:
-    config = load_config(CONFIGS / "skeleton" / "posec3d_demo.py")
+    config = load_config(CONFIGS / "skeleton" / "stgcnpp_demo.py")
     steps = training_steps("skeleton", config, picked=False)
-    assert kinds(steps)[:3] == ["SampleFrames", "PoseDecode", "PoseCompact"]
+    assert kinds(steps)[:3] == ["SampleFrames", "PoseDecode", "VaryPoses"]
     assert steps[0] == {"type": "SampleFrames", "clip_len": 48, "frame_interval": 4, "num_clips": 1}
-    assert kinds(training_steps("skeleton", config, picked=True))[0] == "PoseCompact"
-    assert kinds(validation_steps("skeleton", config, picked=True))[0] == "PoseCompact"
+    assert kinds(training_steps("skeleton", config, picked=True))[0] == "VaryPoses"
+    assert kinds(validation_steps("skeleton", config, picked=True))[0] == "BodyFrame"
     assert kinds(validation_steps("skeleton", config, picked=False))[:2] == ["SampleFrames", "PoseDecode"]
     # Sound is sampled by the pipeline, whatever the record is.
     sound = load_config(CONFIGS / "audio" / "resnet_demo.py")

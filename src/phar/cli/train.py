@@ -19,7 +19,7 @@ from phar.schema import UsageError
 if TYPE_CHECKING:
     from phar.openmmlab.training import Settings
 
-NAMES = ("rgb", "skeleton", "audio", "moderation", "person", "pose", "stem", "motion")
+NAMES = ("rgb", "skeleton", "audio", "moderation", "person", "pose", "stem")
 #: Kinds of the bundle's nets whose every sample is a picture that a worker draws.
 _DRAWN = ("scene", "person", "pose")
 #: Flags that say something about one's own data.

@@ -46,16 +46,13 @@ class Model:
 
 
 #: By the name `phar train` gives them, in the order they are trained. The detector's backbone goes on to the
-#: pose net, the stem to RGB, what was learnt from true joints to the skeleton net.
+#: pose net, the stem to RGB; the skeleton net learns from joints as those two find them.
 MODELS: dict[str, Model] = {
     "person": Model("person", "person/rtmdet_demo.py", "demo/detector.safetensors", None),
     "pose": Model("pose", "person/rtmpose_demo.py", "demo/pose.safetensors", None, "person"),
     "stem": Model("scene", "rgb/stem_demo.py", None, "postures"),
     "rgb": Model("rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "stem"),
-    "motion": Model("skeleton", "skeleton/posec3d_demo_motion.py", None, "skeleton_labels"),
-    "skeleton": Model(
-        "skeleton", "skeleton/posec3d_demo.py", "demo/skeleton.safetensors", "skeleton_labels", "motion"
-    ),
+    "skeleton": Model("skeleton", "skeleton/stgcnpp_demo.py", "demo/skeleton.safetensors", "skeleton_labels"),
     "audio": Model("audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
 }
 #: Label files of the world's vocabularies.

@@ -35,7 +35,7 @@ class Plan:
     clips: int | None = None
     """Clips whose stem features are computed once, for nets behind a fixed stem."""
     observed_clips: int | None = None
-    """Rendered clips whose joints are found once, for a skeleton net that starts from another's weights."""
+    """Rendered clips whose joints are found once, for the skeleton net."""
 
     def steps(self, num_examples: int) -> int:
         """Return the iterations for so many training examples."""
