@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ def read_text(path: Path, max_bytes: int) -> str:
     Raises:
         Unreadable: missing, too large, or not UTF-8.
     """
+    return decoded(read_bytes(path, max_bytes))
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        Unreadable: missing or too large.
+    """
     try:
         with path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
@@ -44,6 +54,15 @@ def read_text(path: Path, max_bytes: int) -> str:
         raise Unreadable("no name of a file") from None
     if len(data) > max_bytes:
         raise Unreadable(f"larger than {_size(max_bytes)}")
+    return data
+
+
+def decoded(data: bytes) -> str:
+    """Return UTF-8 text without a byte order mark.
+
+    Raises:
+        Unreadable: it is none.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -83,7 +102,8 @@ def parse_yaml(text: str) -> Any:
     """Return what YAML text holds, as plain data.
 
     Raises:
-        Unreadable: not YAML, tags that ask for objects, aliases, or nested deeper than MAX_DEPTH.
+        Unreadable: not YAML, tags that ask for objects, aliases, nested deeper than MAX_DEPTH, or a number
+            that is not finite or beyond floats.
     """
     import yaml
 
@@ -103,7 +123,24 @@ def parse_yaml(text: str) -> Any:
         raise Unreadable(f"not YAML: {' '.join(str(error).split())[:300]}") from None
     if is_deeper(document, MAX_DEPTH):
         raise Unreadable(f"nested deeper than {MAX_DEPTH} levels")
+    # `.nan` would pass every comparison with a limit.
+    if _has_infinite(document):
+        raise Unreadable("a number in it is too large or none")
     return document
+
+
+def to_yaml(document: Any, *, width: int = 80) -> str:
+    """Return plain data as YAML text that `parse_yaml` reads again: what comes twice is written twice."""
+    import yaml
+
+    class WholeDumper(yaml.SafeDumper):
+        """Writes no aliases."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    text: str = yaml.dump(document, Dumper=WholeDumper, sort_keys=False, allow_unicode=True, width=width)
+    return text
 
 
 def is_deeper(document: Any, depth: int) -> bool:
@@ -139,10 +176,16 @@ def _children(value: Any) -> Any:
 def _has_infinite(document: Any) -> bool:
     level = [document]
     while level:
-        if any(isinstance(value, float) and not math.isfinite(value) for value in level):
+        if any(_is_infinite(value) for value in level):
             return True
         level = [child for value in level for child in _children(value)]
     return False
+
+
+def _is_infinite(value: Any) -> bool:
+    if isinstance(value, int):
+        return value.bit_length() > sys.float_info.max_exp
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _refused(name: str) -> None:
