@@ -40,7 +40,8 @@ def from_file_url(text: str) -> str:
     """Return the path that a file:// URL means; all else as it is."""
     if not text.lower().startswith("file://"):
         return text
-    return "/" + unquote(text[len("file://") :], errors="surrogateescape").lstrip("/")
+    path = unquote(text[len("file://") :], errors="surrogateescape")
+    return path and "/" + path.lstrip("/")
 
 
 def about(url: str) -> tuple[int, int]:
