@@ -152,6 +152,9 @@ def _unforeseen(prog: str, error: Exception, verbose: bool) -> int:
         _drop_output()
         what = f"{error.filename}: " if error.filename else ""
         return _failed(prog, f"{what}{error.strerror}; {mend}", code, verbose)
+    # What Path.resolve makes of the system's ELOOP.
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
+        return _failed(prog, f"{error}; name the file itself", UsageError.exit_code, verbose)
     hint = "" if verbose else "; run again with --verbose for the traceback"
     return _failed(prog, f"unexpected {type(error).__name__}: {error}{hint}", 1, verbose)
 
