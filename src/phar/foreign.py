@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ MAX_YAML_BYTES = 256 << 10
 #: No format that phar reads nests deeper than about ten levels.
 MAX_DEPTH = 64
 
-#: Numbers that may be too large for a float.
+#: Numbers that may be too large for a float, and characters that may be half of one.
 _MAYBE_INFINITE = re.compile(r"\d[eE]\+?\d{3}|\d{300}")
+_MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Unreadable(ValueError):
@@ -35,6 +38,15 @@ def read_text(path: Path, max_bytes: int) -> str:
     Raises:
         Unreadable: missing, too large, or not UTF-8.
     """
+    return decoded(read_bytes(path, max_bytes))
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        Unreadable: missing or too large.
+    """
     try:
         with path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
@@ -44,6 +56,15 @@ def read_text(path: Path, max_bytes: int) -> str:
         raise Unreadable("no name of a file") from None
     if len(data) > max_bytes:
         raise Unreadable(f"larger than {_size(max_bytes)}")
+    return data
+
+
+def decoded(data: bytes) -> str:
+    """Return UTF-8 text without a byte order mark.
+
+    Raises:
+        Unreadable: it is none.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -54,19 +75,29 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """Return what a JSON file holds; every number in it is finite.
 
     Raises:
-        Unreadable: see `read_text`; or not JSON, or nested deeper than MAX_DEPTH.
+        Unreadable: see `read_text` and `parse_json`.
     """
-    text = read_text(path, max_bytes)
+    return parse_json(read_text(path, max_bytes))
+
+
+def parse_json(text: str) -> Any:
+    """Return what JSON text holds; every number in it is finite.
+
+    Raises:
+        Unreadable: not JSON, nested deeper than MAX_DEPTH, or with half of a surrogate pair in a text.
+    """
     try:
         document = json.loads(text, parse_constant=_refused)
     except RecursionError:
         raise Unreadable(f"nested deeper than {MAX_DEPTH} levels") from None
-    except ValueError:
-        raise Unreadable("not JSON") from None
+    except ValueError as error:
+        raise Unreadable(f"not JSON: {' '.join(str(error).split())[:300]}") from None
     if is_deeper(document, MAX_DEPTH):
         raise Unreadable(f"nested deeper than {MAX_DEPTH} levels")
-    if _MAYBE_INFINITE.search(text) and _has_infinite(document):
+    if _MAYBE_INFINITE.search(text) and _holds(document, _is_infinite):
         raise Unreadable("a number in it is too large")
+    if _MAYBE_HALF.search(text) and _holds(document, _is_half):
+        raise Unreadable("a text in it is no Unicode")
     return document
 
 
@@ -83,7 +114,8 @@ def parse_yaml(text: str) -> Any:
     """Return what YAML text holds, as plain data.
 
     Raises:
-        Unreadable: not YAML, tags that ask for objects, aliases, or nested deeper than MAX_DEPTH.
+        Unreadable: not YAML, tags that ask for objects, aliases, nested deeper than MAX_DEPTH, or a number
+            that is not finite or beyond floats, or text that is no Unicode.
     """
     import yaml
 
@@ -103,7 +135,26 @@ def parse_yaml(text: str) -> Any:
         raise Unreadable(f"not YAML: {' '.join(str(error).split())[:300]}") from None
     if is_deeper(document, MAX_DEPTH):
         raise Unreadable(f"nested deeper than {MAX_DEPTH} levels")
+    # `.nan` would pass every comparison with a limit.
+    if _holds(document, _is_infinite):
+        raise Unreadable("a number in it is too large or none")
+    if _holds(document, _is_half):
+        raise Unreadable("a text in it is no Unicode")
     return document
+
+
+def to_yaml(document: Any, *, width: int = 80) -> str:
+    """Return plain data as YAML text that `parse_yaml` reads again: what comes twice is written twice."""
+    import yaml
+
+    class WholeDumper(yaml.SafeDumper):
+        """Writes no aliases."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    text: str = yaml.dump(document, Dumper=WholeDumper, sort_keys=False, allow_unicode=True, width=width)
+    return text
 
 
 def is_deeper(document: Any, depth: int) -> bool:
@@ -136,13 +187,26 @@ def _children(value: Any) -> Any:
     return value if isinstance(value, list) else ()
 
 
-def _has_infinite(document: Any) -> bool:
+def _holds(document: Any, wanted: Callable[[Any], bool]) -> bool:
+    """Tell whether a value or a key anywhere in a document is of a kind."""
     level = [document]
     while level:
-        if any(isinstance(value, float) and not math.isfinite(value) for value in level):
+        keys = [key for value in level if isinstance(value, dict) for key in value]
+        if any(map(wanted, level)) or any(map(wanted, keys)):
             return True
         level = [child for value in level for child in _children(value)]
     return False
+
+
+def _is_infinite(value: Any) -> bool:
+    if isinstance(value, int):
+        return value.bit_length() > sys.float_info.max_exp
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _is_half(value: Any) -> bool:
+    """Tell whether a text has half of a surrogate pair, which no file and no terminal takes."""
+    return isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value)
 
 
 def _refused(name: str) -> None:

@@ -251,8 +251,11 @@ def test_a_full_disk_ends_the_batch(
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
 
+    def refused(*_: Any, **__: Any) -> Any:
+        raise OSError(13, "Permission denied")
+
     with monkeypatch.context() as patched:
-        patched.setattr("phar.export.target.Path.replace", full)
+        patched.setattr("phar.export.target.Path.replace", refused)
         # One output cannot be written, others could be: the video's failure.
         assert set(run()[1].failures) == {"a.mp4", "b.mp4", "c.mp4"}
         patched.setattr("phar.batch.runner.tempfile.TemporaryFile", full)

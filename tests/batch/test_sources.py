@@ -59,6 +59,10 @@ def test_what_is_not_there(library: Path) -> None:
     for source in ("nothing", "lib/*.avi", "lib/nothing"):
         with pytest.raises(MediaError):
             find_videos([source], [])
+    # What an unset variable leaves is not this folder, nor the whole disk.
+    for source in ("", "file://"):
+        with pytest.raises(UsageError, match="an empty name was given"):
+            find_videos([source], [])
     with pytest.raises(MediaError, match="no video found"):
         find_videos([], [b"\n"])
     (library / "empty").mkdir()
@@ -66,6 +70,7 @@ def test_what_is_not_there(library: Path) -> None:
         find_videos(["lib/empty"], [])
     # On a list it is told when it is its turn.
     assert [item.stamp for item in find_videos([], [b"gone.mp4"])] == [None]
+    assert [item.stamp for item in find_videos([], [b"x" * 5000 + b".mp4"])] == [None]
 
 
 def test_a_pipe_is_no_video(tmp_path: Path) -> None:

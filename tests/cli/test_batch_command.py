@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,31 @@ def test_find_without_a_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     assert phar.main(["find", "--label", "wave"]) == 2
     assert "catalogue.sqlite does not exist; name the folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "no text"])
+def test_a_damaged_catalogue_is_told_in_one_line(
+    catalogue: list[str], library: Path, small_profile: Path, capsys, damage: str
+) -> None:
+    path = Path("out/catalogue.sqlite")
+    content = bytearray(path.read_bytes())
+    at = content.index(os.fsencode(library)) & ~4095
+    if damage == "cut":
+        del content[at:]
+    elif damage == "overwritten":
+        content[4096:] = b"\xa5" * len(content[4096:])
+    path.write_bytes(content)
+    if damage == "no text":
+        with sqlite3.connect(path) as database:
+            database.execute("INSERT INTO label (name) VALUES (CAST(x'ff' AS TEXT))")
+    for question in ([], ["--stats"], ["--failed"], ["--parquet", "tables"]):
+        assert phar.main([*catalogue, *question]) == 2, question
+        err = capsys.readouterr().err
+        assert "cannot be read: " in err
+        assert "if it is damaged move it away" in err
+        assert err.count("\n") == 1
+    assert phar.main(["batch", "lib", "--out", "out", "--profile", str(small_profile)]) in (2, 5)
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_csv_cells_are_no_formulas(library: Path, capsys) -> None:

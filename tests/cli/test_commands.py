@@ -184,6 +184,30 @@ def test_a_reader_that_goes_away_is_no_fault(written: Path) -> None:
     assert result.returncode == 128 + signal.SIGPIPE
 
 
+def test_what_the_system_refuses_is_one_line(written: Path, tmp_path: Path) -> None:
+    code = "import sys; from phar.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    long, too_long = "x" * 5000, "x: File name too long; give it a shorter name\n"
+    for command, out, wanted, said in (
+        (["tags", str(written)], "/dev/full", 5, "phar tags: No space left on device; make room\n"),
+        (["tags", long], os.devnull, 2, too_long),
+        (["tags", "loop.json"], os.devnull, 2, "loop.json'; name the file itself\n"),
+        (["batch", long, "--out", "out"], os.devnull, 2, too_long),
+    ):
+        with Path(out).open("w") as stream:
+            result = subprocess.run(
+                [sys.executable, "-c", code, *command],
+                stdout=stream,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                cwd=tmp_path,
+            )
+        assert result.returncode == wanted
+        assert result.stderr.endswith(said)
+        assert result.stderr.count("\n") == 1
+
+
 def test_export_takes_settings_of_single_labels(written: Path, tmp_path: Path) -> None:
     label = read_report(written).labels[0]
     out = tmp_path / "again.json"

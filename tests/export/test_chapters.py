@@ -18,7 +18,7 @@ from phar.export import WRITERS, check_target, ffmetadata
 from phar.export.wording import one_line
 from phar.media import at_rate, probe, read_frames, write_video
 from phar.media.comment import read_comment
-from phar.schema import MediaError, OutputError, Report, Segment
+from phar.schema import MediaError, OutputError, Report, Segment, UsageError
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -159,7 +159,7 @@ def test_a_real_clip_that_starts_late(shared_media: Path, tmp_path: Path) -> Non
 
 def test_what_cannot_be_muxed(clip: Path, tmp_path: Path) -> None:
     report = report_of(clip, ("ring", 1, 2))
-    with pytest.raises(OutputError, match=r"chapters are put into .mp4, .m4v, .mov, .mkv; change the suffix"):
+    with pytest.raises(UsageError, match=r"out.avi: chapters are put into .mp4, .m4v, .mov, .mkv; change"):
         ffmetadata.mux(report, tmp_path / "out.avi")
     odd = tmp_path / "odd.mkv"
     ffmpeg("-i", clip, "-c:v", "huffyuv", "-an", odd)

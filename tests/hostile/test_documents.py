@@ -7,7 +7,7 @@ import csv
 import itertools
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from phar.dataset.problem import Problem, write_problems
 from phar.export import WRITERS, read_report
 from phar.export.poses import load_poses
 from phar.export.report import to_document
+from phar.moderation.policy import load_policy
 from phar.profile import load_labels, load_profile
 from phar.schema import PharError, ProfileError, Report, ReportError
+from phar.training.metafile import record_checkpoint
 
 #: Nine levels, each nine times the one before: 3 GB of text if it were written out.
 LAUGHS = "a0: &a0 [ha]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10))
@@ -46,19 +48,42 @@ YAML = {
     "digits": ("a: " + "9" * 10_000, "not YAML"),
     "control": ("a: \x00", "not YAML"),
     "bytes": (b"a: \xff\xfe", "not UTF-8 text"),
-    "long": ("a: " + "x" * (300 << 10), "larger than 256 KB"),
+    "no number": ("a: [1, .nan]", "a number in it is too large or none"),
+    "endless": ("a: {b: -.inf}", "a number in it is too large or none"),
+    "beyond floats": ("a: 1" + "0" * 309, "a number in it is too large or none"),
 }
 
 
+@pytest.mark.parametrize("read", [load_profile, load_policy])
 @pytest.mark.parametrize("kind", YAML)
-def test_yaml_that_would_hurt_is_refused(tmp_path: Path, kind: str) -> None:
+def test_yaml_that_would_hurt_is_refused(tmp_path: Path, kind: str, read: Callable[[Path], Any]) -> None:
     text, said = YAML[kind]
     path = tmp_path / "profile.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ProfileError, match=said) as caught:
-        load_profile(path)
+        read(path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(("read", "size"), [(load_profile, "256 KB"), (load_policy, "4 MB")])
+def test_yaml_without_end_is_refused(tmp_path: Path, read: Callable[[Path], Any], size: str) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text("a: " + "x" * (5 << 20))
+    with pytest.raises(ProfileError, match=f"larger than {size}"):
+        read(path)
+
+
+def test_what_phar_writes_as_yaml_it_reads_again(tmp_path: Path) -> None:
+    """Also where one thing stands in two places, which PyYAML by itself writes as an alias."""
+    both = {"config": "net.py", "steps": [1, 2.5]}
+    document = {"streams": {"rgb": both, "still": both}, "again": [both["steps"]] * 2, "label": "schön"}
+    assert foreign.parse_yaml(foreign.to_yaml(document)) == document
+    metafile = tmp_path / "metafile.yml"
+    (tmp_path / "net.safetensors").write_bytes(b"weights")
+    facts = {"checkpoint": "net.safetensors", "labels": both["steps"], "seen": both["steps"]}
+    record_checkpoint(metafile, "net", facts)
+    assert foreign.read_yaml(metafile)["models"]["net"]["seen"] == [1, 2.5]
 
 
 def test_other_yaml_is_read_with_the_same_care(
@@ -110,6 +135,7 @@ ODD_VALUES: tuple[Any, ...] = (
         -1,
         0,
         10**30,
+        10**400,
         1e308,
         -1e308,
         1e-320,

@@ -1,10 +1,12 @@
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from clips import HEIGHT_PX, WIDTH_PX, make_clip, number_in, numbered, steady
 
 from phar.media import MediaReader, probe
+from phar.media.editing.splicing import thumbnail
 from phar.media.frame import Geometry
 
 ONE = 1 << 16
@@ -122,3 +124,21 @@ def test_colours_survive(tmp_path, rgb):
     picture = np.full((32, 32, 3), rgb, np.uint8)
     write_video(tmp_path / "clip.mp4", at_rate([picture] * 3, 25), 25, crf=5)
     assert np.abs(first(tmp_path / "clip.mp4").to_rgb().mean(axis=(0, 1)) - rgb).max() < 5
+
+
+@pytest.mark.parametrize(("matrix", "is_known"), [("smpte170m", True), ("ycgco", False), ("ictcp", False)])
+def test_colours_coded_in_an_unknown_way_are_no_reason_to_fail(tmp_path, matrix, is_known):
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"x264-params": f"colormatrix={matrix}"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200, np.uint8), "rgb24")
+        picture = picture.reformat(format="yuv420p")
+        for packet in (*stream.encode(picture), *stream.encode(None)):
+            container.mux(packet)
+    with MediaReader(path, 7, 7, lambda n, *_: range(n)) as reader:
+        (media,) = reader
+    assert media.frames[0].to_rgb().mean() == pytest.approx(200, abs=3)
+    told = "video: colours are coded in an unknown way; they are not what they should be"
+    assert reader.warnings == (() if is_known else (told,))
+    assert thumbnail(media.frames[0].stored).shape == (18, 32)

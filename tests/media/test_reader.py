@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from fractions import Fraction
 
 import numpy as np
@@ -255,6 +257,20 @@ def test_leaving_early_stops_the_decoding_thread(tmp_path):
         next(iter(reader))
     assert not [thread for thread in threading.enumerate() if thread.name == "phar-decode"]
     assert len(asked) < 10
+
+
+def test_decoders_end_with_their_reader(tmp_path):
+    """Not some time later, when Python looks for what holds itself: a batch reads thousands of videos."""
+    path = make_clip(tmp_path / "clip.mp4", steady(20, 10), fps=10)
+    gc.disable()
+    try:
+        with MediaReader(path, 1, 1, lambda n, *_: {0}, 8000) as reader:
+            assert len(list(reader)) == 2
+        there = weakref.ref(reader)
+        del reader
+        assert there() is None
+    finally:
+        gc.enable()
 
 
 def test_what_the_callback_raises_reaches_the_consumer(tmp_path):

@@ -13,7 +13,7 @@ import psutil
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from phar.batch.engine import Job, code_of, line_of
+from phar.batch.engine import Job, code_of, is_no_room, line_of
 from phar.schema import PharError
 
 # Ray would report its use to its makers; it looks here when a cluster starts.
@@ -199,7 +199,7 @@ class Worker:
         try:
             self._job.prepare(self._slot, task)
         except BaseException as error:
-            return "unprepared", code_of(error), line_of(error)
+            return "hindered", code_of(error), line_of(error)
         return ("prepared",)
 
     def do(self, kind: str, *given: Any) -> tuple[Any, ...]:
@@ -208,10 +208,10 @@ class Worker:
             if kind == RUN:
                 return "finished", self._job.run(*given, self._tell)
             return "finished", (self._job.split if kind == SPLIT else self._job.join)(*given)
-        except PharError as error:
-            return "failed", error.exit_code, str(error), True
         except BaseException as error:
-            return "failed", code_of(error), line_of(error), False
+            if is_no_room(error):
+                return "hindered", code_of(error), line_of(error)
+            return "failed", code_of(error), line_of(error), isinstance(error, PharError)
 
     def told(self) -> tuple[tuple[str, float, float] | None, int]:
         """Return how far the step is, and the resident memory in bytes."""

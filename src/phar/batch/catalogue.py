@@ -20,16 +20,9 @@ import numpy as np
 from filelock import lock_descriptor
 
 from phar.batch import storage
+from phar.batch.database import FILE_NAME, MIGRATIONS, connected, open_to_read, reading
 from phar.batch.sources import Found, Stamp
-from phar.schema import NONE, OutputError, Segment, Tag, UsageError, Video
-
-FILE_NAME = "catalogue.sqlite"
-
-#: Marks the file as phar's, in SQLite's `application_id`: "phar" in ASCII.
-APPLICATION_ID = 0x70686172
-
-#: From each schema version to the next; the version, SQLite's `user_version`, is how many were applied.
-MIGRATIONS = (Path(__file__).with_name("catalogue_1.sql"),)
+from phar.schema import NONE, OutputError, Segment, Tag, Video
 
 
 @dataclass(frozen=True)
@@ -88,8 +81,9 @@ _ROW = (
 class Rows:
     """What a catalogue knows of videos, for an engine's next step."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
+        self.path = path
 
     def close(self) -> None:
         """Close the file."""
@@ -97,23 +91,26 @@ class Rows:
 
     def row(self, path: str) -> Row | None:
         """Return what is known of the video at a path."""
-        found = self._database.execute(f"{_ROW} WHERE path = ?", (os.fsencode(path),)).fetchone()
-        return None if found is None else _row(found)
+        found = self._read(f"{_ROW} WHERE path = ?", (os.fsencode(path),))
+        return _row(found[0]) if found else None
 
     def with_scores(self, content: str, analysis: str) -> Iterator[Row]:
         """Yield every video of this content whose stored scores came from this analysis."""
-        found = self._database.execute(
-            f"{_ROW} WHERE content = ? AND analysis = ? AND status = 'done' ORDER BY id", (content, analysis)
-        ).fetchall()
-        yield from map(_row, found)
+        where = "content = ? AND analysis = ? AND status = 'done'"
+        yield from map(_row, self._read(f"{_ROW} WHERE {where} ORDER BY id", (content, analysis)))
 
     def known_length(self) -> tuple[float, int]:
         """Return the length in seconds and the size in bytes of all videos that are done."""
-        length_s, size_bytes = self._database.execute(
+        ((length_s, size_bytes),) = self._read(
             "SELECT coalesce(sum(duration_s), 0.0), coalesce(sum(size_bytes), 0) FROM video"
             " WHERE status = 'done'"
-        ).fetchone()
+        )
         return length_s, size_bytes
+
+    def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return all rows of a question. Raises UsageError."""
+        with reading(self.path):
+            return self._database.execute(statement, values).fetchall()
 
 
 class Catalogue(Rows):
@@ -134,11 +131,11 @@ class Catalogue(Rows):
             with _as_output_error(self.path):
                 if not lock_descriptor(self._lock, blocking=False):
                     raise OutputError(f"{folder}: another phar batch works there; wait until it has ended")
-                super().__init__(_connected(self.path))
+                super().__init__(connected(self.path), self.path)
+            self._labels: dict[str, int] = dict(self._read("SELECT name, id FROM label"))
         except BaseException:
             os.close(self._lock)
             raise
-        self._labels: dict[str, int] = dict(self._database.execute("SELECT name, id FROM label"))
 
     def __enter__(self) -> Catalogue:
         return self
@@ -225,7 +222,7 @@ class Catalogue(Rows):
 
     def forget_missing(self) -> int:
         """Drop the videos whose files are gone, and return how many; their outputs stay."""
-        rows = self._database.execute("SELECT id, path FROM video").fetchall()
+        rows = self._read("SELECT id, path FROM video")
         gone = [(row_id,) for row_id, path in rows if not _is_there(os.fsdecode(path))]
         with self._transaction() as database:
             for table in ("tag", "span", "vector"):
@@ -273,78 +270,11 @@ def rows_to_read(folder: Path) -> Rows:
     """Open what there is of a folder's catalogue, nothing perhaps, and write nothing. Raises UsageError."""
     path = folder / FILE_NAME
     if path.is_file():
-        return Rows(open_to_read(path))
+        return Rows(open_to_read(path), path)
     empty = sqlite3.connect(":memory:")
     for script in MIGRATIONS:
         empty.executescript(script.read_text(encoding="utf-8"))
-    return Rows(empty)
-
-
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a catalogue without changing it.
-
-    Raises:
-        UsageError: it is not there, cannot be read, or is of another version.
-    """
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist; name the folder that phar batch wrote to")
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    # Beside a catalogue that nobody has open SQLite would have to make a file, which it may not everywhere.
-    if not (path.with_name(f"{path.name}-wal").exists() or os.access(path.parent, os.W_OK)):
-        address += "&immutable=1"
-    try:
-        database = sqlite3.connect(address, uri=True, timeout=30)
-        version = check_version(database, path)
-    except sqlite3.Error as error:
-        raise UsageError(f"{path} cannot be read: {error}; check the file") from None
-    if version < len(MIGRATIONS):
-        database.close()
-        raise UsageError(
-            f"{path} is an older phar's; run phar batch --out {path.parent} once to bring it up to date"
-        )
-    return database
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    """Open or make a catalogue and bring it to the newest version."""
-    database = sqlite3.connect(path, isolation_level=None, timeout=30)
-    try:
-        version = check_version(database, path)
-        # Readers do not wait for the writer, nor it for them.
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            database.executescript(
-                f"BEGIN; {script.read_text(encoding='utf-8')}"
-                f" PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
-            )
-        return database
-    except BaseException:
-        database.close()
-        raise
-
-
-def check_version(database: sqlite3.Connection, path: Path) -> int:
-    """Return the schema version of a catalogue, 0 for an empty file.
-
-    Raises:
-        UsageError: the file is none of phar's, or a newer phar's.
-    """
-    try:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        (mark,) = database.execute("PRAGMA application_id").fetchone()
-        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
-            raise UsageError(f"{path} is no catalogue; name the folder that phar batch wrote to") from None
-        raise
-    if mark != APPLICATION_ID and tables:
-        raise UsageError(f"{path} is a database of another program; name another folder")
-    if version > len(MIGRATIONS):
-        raise UsageError(
-            f"{path} has schema version {version}, this phar knows {len(MIGRATIONS)}; update phar"
-        )
-    return int(version)
+    return Rows(empty, path)
 
 
 def _row(values: Sequence[Any]) -> Row:

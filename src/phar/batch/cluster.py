@@ -192,7 +192,7 @@ class _Run:
             if unfinished is not None:
                 yield from self._failed(unfinished, 1, line_of(error))
             return
-        if outcome == "unprepared":
+        if outcome == "hindered":
             raise error_of(*given)
         step = hand.answered()
         if step is None:

@@ -6,11 +6,15 @@ a cluster (`RayEngine`).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from phar.schema import ModelError, PharError
+from phar.schema import ModelError, OutputError, PharError
+
+#: What a disk that refuses one output says to the next as well.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 #: Called with a stage's name, the seconds of video that are done and the expected duration.
 Tell = Callable[[str, float, float], None]
@@ -98,7 +102,8 @@ class Engine(Protocol):
         Closing the generator stops everything that is under way.
 
         Raises:
-            PharError: the job could not be prepared, so that no task can be done.
+            PharError: the job could not be prepared, or a worker found no room to write, so that no task can
+                be done.
         """
 
 
@@ -109,13 +114,26 @@ def error_of(code: int, message: str) -> PharError:
     return error
 
 
+def is_no_room(error: BaseException | None) -> bool:
+    """Tell whether an error came of a disk that takes nothing more, so that no other task can end well."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def code_of(error: BaseException) -> int:
     """Return the exit code that an error has as the failure of a command."""
+    if is_no_room(error):
+        return OutputError.exit_code
     return error.exit_code if isinstance(error, PharError) else 1
 
 
 def line_of(error: BaseException) -> str:
     """Return what an error that ended a task tells, in one line."""
+    if is_no_room(error):
+        return f"{' '.join(str(error).partition(';')[0].split())}; make room and run again to go on"
     if isinstance(error, PharError):
         return str(error)
     if isinstance(error, MemoryError):

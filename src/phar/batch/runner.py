@@ -155,12 +155,7 @@ class Batch:
             if self._ready:
                 return self._ready.popleft()
             path = self._queue.popleft()
-            row = self._known(path)
-            try:
-                stamp = Stamp.of(path)
-            except MediaError:
-                stamp = None
-            task = self._task(row, stamp)
+            task = self._task(self._known(path), _stamp(path))
             if task is not None:
                 return task
         return None
@@ -223,7 +218,9 @@ class Batch:
             return
         # What is known of a video is not forgotten because a disk is not there today.
         if task.step == ANALYSE or self._known(task.path).status != "done":
-            self._catalogue.failed(task.row_id, failure, task.sha256, self._wanted.analysis)
+            # A file that is gone or another one now says nothing of its content, which is tried again.
+            content = task.sha256 if _stamp(task.path) == task.stamp else None
+            self._catalogue.failed(task.row_id, failure, content, self._wanted.analysis)
         self.summary.failed += 1
         self._pace.failed(task.row_id)
         self._released(task)
@@ -261,3 +258,11 @@ class Batch:
                 for file in files:
                     if _UNFINISHED.fullmatch(file):
                         Path(folder, file).unlink(missing_ok=True)
+
+
+def _stamp(path: str) -> Stamp | None:
+    """Return a file's stamp, None where there is none."""
+    try:
+        return Stamp.of(path)
+    except MediaError:
+        return None

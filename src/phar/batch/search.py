@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from phar.batch.catalogue import FILE_NAME, open_to_read
+from phar.batch.database import FILE_NAME, open_to_read
 from phar.batch.sources import absolute
 from phar.schema import UsageError
 
@@ -180,7 +180,8 @@ class Search:
                     f"SELECT {self._columns(query)} FROM {self._tables(query)} WHERE video.id = ?",
                     (int(ids[index]),),
                 ).fetchone()
-                hits.append(Hit._make(row)._replace(likeness=min(1.0, float(cosines[index]))))
+                if row is not None:
+                    hits.append(Hit._make(row)._replace(likeness=min(1.0, float(cosines[index]))))
         return hits
 
     def report(self, hit: Hit) -> str:

@@ -90,17 +90,22 @@ def find_videos(sources: Iterable[str], lists: Iterable[bytes], excluded: Path |
 
     Raises:
         MediaError: a source is not there, or nothing is found at all.
+        UsageError: a source is an empty text.
     """
     found: dict[str, Found] = {}
     named = 0
     for source in map(storage.from_file_url, sources):
+        if not source:
+            # As a path it would be the current folder, which nobody means by it.
+            raise UsageError("an empty name was given for a video; leave it out, or say . for this folder")
         named += 1
         for item in _expanded(source, excluded):
             found.setdefault(item.path, item)
     for content in lists:
         for name in map(storage.from_file_url, listed(content)):
             named += 1
-            items = _in_folder(name, excluded) if Path(name).is_dir() else [_file(name)]
+            # Path.is_dir would raise where the name is longer than a name can be.
+            items = _in_folder(name, excluded) if os.path.isdir(name) else [_file(name)]  # noqa: PTH112
             for item in items:
                 found.setdefault(item.path, item)
     if not found:

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from filelock import lock_descriptor
 
+from phar.batch.engine import is_no_room
 from phar.schema import MediaError, OutputError, UsageError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -39,7 +40,8 @@ def from_file_url(text: str) -> str:
     """Return the path that a file:// URL means; all else as it is."""
     if not text.lower().startswith("file://"):
         return text
-    return "/" + unquote(text[len("file://") :], errors="surrogateescape").lstrip("/")
+    path = unquote(text[len("file://") :], errors="surrogateescape")
+    return path and "/" + path.lstrip("/")
 
 
 def about(url: str) -> tuple[int, int]:
@@ -101,11 +103,13 @@ def names_below(url: str) -> frozenset[str]:
 
 
 def fetch(url: str, target: Path) -> None:
-    """Copy a file from a URL. Raises MediaError."""
+    """Copy a file from a URL. Raises MediaError; OSError where there is no room for it."""
     system, path = _opened(url)
     try:
         system.get_file(path, str(target))
     except Exception as error:
+        if is_no_room(error):
+            raise
         raise MediaError(f"{url}: cannot be fetched ({_reason(error)})") from None
 
 

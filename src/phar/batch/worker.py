@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from phar.batch.engine import Job, code_of, line_of
+from phar.batch.engine import Job, code_of, is_no_room, line_of
 from phar.schema import PharError
 
-#: What a worker tells: its name, then what is given with it.
-PREPARED, PROGRESS, FINISHED, FAILED, UNPREPARED = "prepared", "progress", "finished", "failed", "unprepared"
+#: What a worker tells: its name, then what is given with it. What hinders it would hinder every other task.
+PREPARED, PROGRESS, FINISHED, FAILED, HINDERED = "prepared", "progress", "finished", "failed", "hindered"
 
 #: prctl(2): the signal a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -37,18 +37,21 @@ def serve(connection: Connection, job: Job, slot: int, verbose: bool) -> None:
         try:
             job.prepare(slot, task)
         except BaseException as error:
-            connection.send((UNPREPARED, code_of(error), line_of(error)))
+            connection.send((HINDERED, code_of(error), line_of(error)))
             return
         connection.send((PREPARED,))
         try:
             result = job.run(task, lambda *progress: connection.send((PROGRESS, *progress)))
-        except PharError as error:
-            connection.send((FAILED, error.exit_code, str(error), True))
         except BaseException as error:
-            if verbose:
+            foreseen = isinstance(error, PharError)
+            if verbose and not foreseen:
                 traceback.print_exc()
-            connection.send((FAILED, code_of(error), line_of(error), False))
-            return
+            if is_no_room(error):
+                connection.send((HINDERED, code_of(error), line_of(error)))
+                return
+            connection.send((FAILED, code_of(error), line_of(error), foreseen))
+            if not foreseen:
+                return
         else:
             connection.send((FINISHED, result))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from phar.cli import drawing, entry, overrides
 from phar.cli.values import count, device
+from phar.cli.watching import watched
 from phar.export import WRITERS, check_target, replacing, writer_for
 from phar.foreign import shown
 from phar.schema import MediaError, Report, UsageError
@@ -132,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `phar-demo`."""
+    if argv is None and (code := watched("phar-demo")) is not None:
+        return code
     return entry.main(sys.modules[__name__], "phar-demo", argv)
 
 

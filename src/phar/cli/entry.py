@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 input media, 4 model or profile,
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import logging
 import os
@@ -23,11 +24,19 @@ from typing import NoReturn, Protocol
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from phar.foreign import shown
-from phar.schema import PharError, UsageError
+from phar.schema import OutputError, PharError, UsageError
 
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 _BROKEN_PIPE = 128 + signal.SIGPIPE
+
+#: What the system may say at any step: the exit code, and how to mend it.
+_SYSTEM = {
+    errno.ENAMETOOLONG: (UsageError.exit_code, "give it a shorter name"),
+    errno.ENOSPC: (OutputError.exit_code, "make room"),
+    errno.EDQUOT: (OutputError.exit_code, "make room"),
+    errno.EROFS: (OutputError.exit_code, "choose another place"),
+}
 
 
 class Command(Protocol):
@@ -77,12 +86,10 @@ def guarded(work: Callable[[], int], prog: str, *, verbose: bool) -> int:
     except _Terminated:
         return _failed(prog, "terminated; nothing was half-written", _TERMINATED, False)
     except BrokenPipeError:
-        # The reader went away; keep the interpreter's own flush at exit quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _BROKEN_PIPE
     except Exception as error:
-        hint = "" if verbose else "; run again with --verbose for the traceback"
-        return _failed(prog, f"unexpected {type(error).__name__}: {error}{hint}", 1, verbose)
+        return _unforeseen(prog, error, verbose)
 
 
 def declare(command: Command, parser: argparse.ArgumentParser) -> None:
@@ -137,6 +144,27 @@ def _sigterm_raises() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _unforeseen(prog: str, error: Exception, verbose: bool) -> int:
+    if isinstance(error, OSError) and error.errno in _SYSTEM:
+        code, mend = _SYSTEM[error.errno]
+        _drop_output()
+        what = f"{error.filename}: " if error.filename else ""
+        return _failed(prog, f"{what}{error.strerror}; {mend}", code, verbose)
+    # What Path.resolve makes of the system's ELOOP.
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
+        return _failed(prog, f"{error}; name the file itself", UsageError.exit_code, verbose)
+    hint = "" if verbose else "; run again with --verbose for the traceback"
+    return _failed(prog, f"unexpected {type(error).__name__}: {error}{hint}", 1, verbose)
+
+
+def _drop_output() -> None:
+    """Keep the interpreter's own flush at exit quiet where standard output takes nothing more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(prog: str, message: str, code: int, verbose: bool) -> int:

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,11 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask and print."""
+    from phar.batch.database import reading
     from phar.batch.search import Search
 
     _check(args)
-    search = Search(args.catalogue)
-    try:
+    with reading(args.catalogue), closing(Search(args.catalogue)) as search:
         if args.parquet is not None:
             from phar.batch.parquet import export
 
@@ -93,8 +94,6 @@ def run(args: argparse.Namespace) -> int:
             _say_failures(search, args)
         else:
             _say_hits(search, args)
-    finally:
-        search.close()
     return 0
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from phar import __version__
 from phar.cli import entry
+from phar.cli.watching import WATCHED, watched
 from phar.schema import UsageError
 
 #: Command name to its module in this folder and its line of help.
@@ -38,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
         name, *rest = arguments
+        # Only as a program of its own: whoever calls this function does not expect two processes to return.
+        if argv is None and name in WATCHED and (code := watched(f"phar {name}")) is not None:
+            return code
         command = importlib.import_module(COMMANDS[name][0])
         return entry.main(command, f"phar {name}", rest)
     return entry.guarded(lambda: _without_command(arguments), "phar", verbose=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -151,6 +152,9 @@ class _Checker:
                 return None
             label, _, mapped = renamed.partition("/")
             category = mapped or category
+        if not label:
+            self._left_out(mark, "no-label", "has no label", "give it one")
+            return None
         if not self._options.labels:
             return label, category
         known = self._known.get(plain_name(label))
@@ -182,7 +186,9 @@ class _Checker:
 
     def _found(self, name: str) -> tuple[Path | None, str]:
         # A table says where its videos are; other files only know a name.
-        if self._plain and (path := self._file.resolve().parent / name).is_file():
+        path = self._file.resolve().parent / name
+        # Path.is_file would raise where the name is longer than a name can be.
+        if self._plain and os.path.isfile(path):  # noqa: PTH113
             return path.resolve(), ""
         return self._library().find(name)
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -106,7 +107,10 @@ def frame_start_s(video: Path, frame: int) -> float:
 
 def _readings(name: str) -> list[tuple[str, ...]]:
     """Path parts that a name may stand for, the most literal first."""
-    address = urlsplit(name) if "://" in name or name.startswith("/data/") else None
+    address = None
+    # Brackets that are no address of a computer make none of what follows.
+    with suppress(ValueError):
+        address = urlsplit(name) if "://" in name or name.startswith("/data/") else None
     texts = [name]
     if address is not None:
         # Label Studio serves local files as /data/local-files/?d=folder/video.mp4.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from phar import foreign
 from phar.dataset.formats.document import read_text
 from phar.evaluate.table import Answers, Table, given_answers
 from phar.evaluate.truth import VideoTruth
@@ -155,7 +155,7 @@ def _said(entry: Mapping[str, Any], where: str) -> Said:
     try:
         start_s, end_s = float(entry["start_s"]), float(entry["end_s"])
         score = 1.0 if given in (None, "") else float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{where}: start_s, end_s and score are numbers; correct the row") from None
     label = str(entry["label"]).strip()
     if not 0 <= start_s < end_s < math.inf or not 0 <= score <= 1 or not label:
@@ -168,15 +168,20 @@ def _said(entry: Mapping[str, Any], where: str) -> Said:
 
 def _from_csv(path: Path, text: str) -> list[tuple[str, Mapping[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text))
-    _check_columns(path, reader.fieldnames or ())
-    return [(f"line {reader.line_num}", row) for row in reader]
+    try:
+        _check_columns(path, reader.fieldnames or ())
+        return [(f"line {reader.line_num}", row) for row in reader]
+    except csv.Error as error:
+        raise UsageError(f"{path}: line {reader.line_num} cannot be read ({error}); save it as CSV") from None
 
 
 def _from_json(path: Path, text: str) -> list[tuple[str, Mapping[str, Any]]]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise UsageError(f"{path} is not JSON; write a list of objects with {', '.join(COLUMNS)}") from None
+        document = foreign.parse_json(text)
+    except foreign.Unreadable as error:
+        raise UsageError(
+            f"{path} cannot be read ({error}); write a list of objects with {', '.join(COLUMNS)}"
+        ) from None
     if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         raise UsageError(f"{path} is no list of objects; each has {', '.join(COLUMNS)}")
     for entry in document:

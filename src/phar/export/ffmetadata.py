@@ -34,10 +34,13 @@ def mux(report: Report, path: Path) -> None:
     Streams are copied, nothing is encoded again. Chapters the source has are replaced.
 
     Raises:
+        UsageError: `path` ends in no suffix of a container that can hold chapters.
         MediaError: the source video cannot be read.
         OutputError: `path` cannot be written, or its container cannot hold a stream of the source.
     """
-    from phar.media import copy_with_chapters, first_frame_offset_s
+    from phar.media import check_chapters_target, copy_with_chapters, first_frame_offset_s
+
+    check_chapters_target(path)
 
     # A container's clock may start before its first picture, where a report's time 0 is.
     shift = round(first_frame_offset_s(report.video.path) * 1000)

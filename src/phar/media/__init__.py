@@ -1,6 +1,6 @@
 """Probe, decode and write media: the only room that knows ffmpeg and PyAV."""
 
-from phar.media.chapters import copy_with_chapters, first_frame_offset_s
+from phar.media.chapters import check_chapters_target, copy_with_chapters, first_frame_offset_s
 from phar.media.excerpt import write_excerpt
 from phar.media.fetch import Fetched, fetched
 from phar.media.frame import Frame
@@ -24,6 +24,7 @@ __all__ = [
     "WindowMedia",
     "at_rate",
     "average_fps",
+    "check_chapters_target",
     "copy_with_chapters",
     "fetched",
     "first_frame_offset_s",

@@ -17,7 +17,7 @@ from phar.media.frame import Converter, Frame, Geometry
 from phar.media.hearing import heard, listen
 from phar.media.open_window import OpenWindow, nearest_of, shrunk
 from phar.media.plan import Plan
-from phar.media.source import DAMAGED_PACKET, DAMAGED_PICTURE, OUT_OF_ORDER, Source, Warnings, average_fps
+from phar.media.source import DAMAGED_PACKET, OUT_OF_ORDER, Source, Warnings, average_fps, problems_of
 from phar.schema import MediaError, Video, Window
 
 Piece = tuple[Window, NDArray[np.float64], Mapping[int, Frame], NDArray[np.float32] | None]
@@ -185,8 +185,8 @@ class Assembly:
             self._warn(DAMAGED_PACKET, self._time_of(packet))
             return None
         for frame in frames:
-            if frame.is_corrupt:
-                self._warn(DAMAGED_PICTURE, self._time_of(frame))
+            for problem in problems_of(frame):
+                self._warn(problem, self._time_of(frame))
         return frames
 
     def _warn(self, text: str, ticks: int | None) -> None:

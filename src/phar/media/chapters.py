@@ -9,7 +9,7 @@ import imageio_ffmpeg
 
 from phar.media.comment import read_comment
 from phar.media.source import CONTAINERS, PROTOCOLS, Source, first_frame
-from phar.schema import MediaError, OutputError
+from phar.schema import MediaError, OutputError, UsageError
 
 #: Target suffix: ffmpeg's muxer, what its text subtitles are, and whether it holds attached files.
 _TARGETS = {
@@ -40,6 +40,12 @@ def first_frame_offset_s(video: str | Path) -> float:
         source.close()
 
 
+def check_chapters_target(target: Path) -> None:
+    """Check, before any work, that a file's suffix is one that can hold chapters. Raises UsageError."""
+    if target.suffix.lower() not in _TARGETS:
+        raise UsageError(f"{target}: chapters are put into {', '.join(_TARGETS)}; change the suffix")
+
+
 def copy_with_chapters(video: str | Path, target: Path, ffmetadata: str, *, comment: str) -> None:
     """Copy pictures, sound and subtitles of `video` to `target`, with the chapters of an ffmetadata text.
 
@@ -54,10 +60,8 @@ def copy_with_chapters(video: str | Path, target: Path, ffmetadata: str, *, comm
 
     Raises:
         MediaError: the source cannot be read.
-        OutputError: the suffix is another, or the container cannot hold one of the streams.
+        OutputError: the container cannot hold one of the streams.
     """
-    if target.suffix.lower() not in _TARGETS:
-        raise OutputError(f"{target.name}: chapters are put into {', '.join(_TARGETS)}; change the suffix")
     muxer, subtitles, attachments = _TARGETS[target.suffix.lower()]
     there = read_comment(video)
     source = Source(video, num_threads=1)

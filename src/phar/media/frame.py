@@ -20,6 +20,10 @@ _SQUARE_TOLERANCE = Fraction(1, 100)
 #: Pixel aspect ratios beyond this, or its inverse, are damage, not a format.
 _WIDEST_PIXEL = 4
 
+#: What swscale converts of the ways to code colours, and the one of pictures that name none.
+#: Source: ITU-T H.273 (07/2021), table 4, MatrixCoefficients.
+_CONVERTED, _UNSPECIFIED = frozenset({0, 1, 2, 4, 5, 6, 7, 9}), 2
+
 #: Scaler contexts kept per thread; each holds tables for one pair of sizes.
 _MAX_SCALERS = 8
 
@@ -81,6 +85,21 @@ class Geometry:
         return np.ascontiguousarray(stored)
 
 
+def has_known_colours(stored: av.VideoFrame) -> bool:
+    """Tell whether colours are coded in a way, as far as the picture says, that can be converted."""
+    return stored.colorspace in _CONVERTED
+
+
+def with_known_colours(stored: av.VideoFrame) -> av.VideoFrame:
+    """Let a picture count as one that names no way of coding colours if the one it names is unknown.
+
+    No scaler would take it as it is. Its colours are wrong then, and its shapes right.
+    """
+    if not has_known_colours(stored):
+        stored.colorspace = _UNSPECIFIED
+    return stored
+
+
 class Converter:
     """Scales and converts pictures for one reader, counting the seconds it takes."""
 
@@ -117,6 +136,9 @@ class Frame:
     stored: av.VideoFrame = field(repr=False)
     """The picture as decoded; do not write to it."""
     converter: Converter = field(repr=False, default_factory=Converter)
+
+    def __post_init__(self) -> None:
+        with_known_colours(self.stored)
 
     @property
     def width_px(self) -> int:

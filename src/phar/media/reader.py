@@ -161,12 +161,14 @@ class MediaReader:
     def __enter__(self) -> MediaReader:
         given = self._path
         self._source = given if isinstance(given, Source) else Source(given, self._num_threads)
+        channel = self._channel
         self._assembly = Assembly(
             self._source,
             self._plan,
             self._warnings,
             converter=self._converter,
-            stopped=lambda: self._channel.cancelled,
+            # Not held by what it holds, the reader ends its decoders and their threads when it goes.
+            stopped=lambda: channel.cancelled,
         )
         self._thread = threading.Thread(target=self._decode, name="phar-decode", daemon=True)
         self._thread.start()

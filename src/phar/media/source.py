@@ -24,7 +24,7 @@ from av.packet import Packet as AnyPacket
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from phar.media.frame import Geometry
+from phar.media.frame import Geometry, has_known_colours
 from phar.schema import MediaError, Video
 
 PROTOCOLS = ("file", "pipe")
@@ -57,10 +57,11 @@ _PROBE_PACKETS = 300
 
 DAMAGED_PACKET = "video: a damaged packet was skipped"
 DAMAGED_PICTURE = "video: a damaged picture was shown as far as it could be decoded"
+UNKNOWN_COLOURS = "video: colours are coded in an unknown way; they are not what they should be"
 OUT_OF_ORDER = "video: a frame out of order was left out"
 
 #: Warnings that come with the decoding of pictures.
-OF_PICTURES = frozenset((DAMAGED_PACKET, DAMAGED_PICTURE, OUT_OF_ORDER))
+OF_PICTURES = frozenset((DAMAGED_PACKET, DAMAGED_PICTURE, UNKNOWN_COLOURS, OUT_OF_ORDER))
 
 _PLAYLIST_HEADS = (b"ffconcat", b"#EXTM3U", b"[playlist]", b"<smil", b"<asx")
 
@@ -321,6 +322,12 @@ def first_frame(source: Source) -> av.VideoFrame | None:
                 if frames := packet.decode():
                     return frames[0]
     return None
+
+
+def problems_of(stored: av.VideoFrame) -> list[str]:
+    """Return the warnings that a decoded picture asks for."""
+    found = {DAMAGED_PICTURE: stored.is_corrupt, UNKNOWN_COLOURS: not has_known_colours(stored)}
+    return [text for text, holds in found.items() if holds]
 
 
 def average_fps(claimed: Fraction, num_frames: int, duration_s: float) -> Fraction:

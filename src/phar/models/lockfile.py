@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from filelock import lock_descriptor
 
+from phar import foreign
 from phar.profile import LOCK_FILE
 from phar.schema import OutputError
 
@@ -57,9 +58,7 @@ def record(folder: Path, row: Locked) -> None:
         try:
             lock_descriptor(descriptor)
             rows = locked(folder) | {row.checkpoint: row}
-            text = yaml.safe_dump(
-                {"files": [asdict(rows[name]) for name in sorted(rows)]}, sort_keys=False, width=1000
-            )
+            text = foreign.to_yaml({"files": [asdict(rows[name]) for name in sorted(rows)]}, width=1000)
             partial = path.with_name(f".{path.name}.part")
             partial.write_text(_HEADER + text, encoding="utf-8")
             partial.replace(path)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from phar import foreign
+from phar.export.target import replacing
 from phar.models.weights import Imported, check_weights_file, save_weights
 from phar.profile import Profile, bundled_profiles, load_profile, with_preset
 from phar.schema import OutputError, UsageError
@@ -62,10 +62,8 @@ def write_untrained(name: str, folder: Path, seed: int) -> tuple[Path, list[Impo
         "name": f"{name}-random",
         "description": f"The nets of {name} with random weights of seed {seed}: what they say means nothing.",
     }
-    try:
-        out.write_text(_HEAD + yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}; choose another place") from None
+    with replacing(out) as temporary:
+        temporary.write_text(_HEAD + foreign.to_yaml(document), encoding="utf-8")
     return out, written
 
 

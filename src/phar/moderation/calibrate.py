@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from phar import __version__
+from phar import __version__, foreign
 from phar.export import replacing
 from phar.moderation.isotonic import fit
 from phar.moderation.policy import BLOCK, REVIEW, Calibration, Category, Policy, parse_policy
@@ -162,10 +162,8 @@ def _raw(category: Category, threshold: float) -> float:
 
 
 def _yaml(document: Mapping[str, Any], before: Policy) -> bytes:
-    import yaml
-
     head = f"## written by phar {__version__}: calibrated from {before.name} {before.version}\n"
-    return (head + yaml.safe_dump(dict(document), sort_keys=False, width=100)).encode()
+    return (head + foreign.to_yaml(dict(document), width=100)).encode()
 
 
 def _figure(value: float) -> float | None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from phar import foreign
 from phar.profile import RESOURCES
 from phar.schema import Prediction, ProfileError
 
@@ -26,6 +27,9 @@ SAFE, REVIEW, BLOCK = "safe", "review", "block"
 VERDICTS = (SAFE, REVIEW, BLOCK)
 
 SCHEMA_PATH = Path(__file__).with_name("policy.schema.json")
+
+#: A calibration curve of ten thousand points, far more than there ever are, is 400 KB.
+_MAX_BYTES = 4 << 20
 
 
 def worst(verdicts: Sequence[str]) -> str:
@@ -169,9 +173,9 @@ def load_policy(name_or_path: str | Path) -> Policy:
     """
     path = _find(str(name_or_path))
     try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ProfileError(f"policy {path} cannot be read ({error.strerror})") from None
+        text = foreign.read_bytes(path, _MAX_BYTES)
+    except foreign.Unreadable as error:
+        raise ProfileError(f"policy {path} cannot be read ({error})") from None
     return parse_policy(text, path)
 
 
@@ -207,12 +211,10 @@ def _find(name: str) -> Path:
 
 
 def _parsed(text: bytes, where: str) -> dict[str, Any]:
-    import yaml
-
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ProfileError(f"policy {where} is not YAML: {' '.join(str(error).split())}") from None
+        document = foreign.parse_yaml(foreign.decoded(text))
+    except foreign.Unreadable as error:
+        raise ProfileError(f"policy {where} cannot be read ({error})") from None
     if not isinstance(document, dict):
         raise ProfileError(f"policy {where} holds no mapping; start from configs/policies/demo.yaml")
     return document

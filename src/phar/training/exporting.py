@@ -10,8 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from phar import foreign
 from phar.export.target import replacing
 from phar.openmmlab.loading import load_config
 from phar.openmmlab.training import LABELS, export_weights
@@ -75,7 +74,7 @@ def export_profile(
         (files / f"{name}.md").write_text(text, encoding="utf-8")
     document, notes = _document(held, path, files.name, record)
     with replacing(path) as partial:
-        partial.write_text(_HEAD + yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
+        partial.write_text(_HEAD + foreign.to_yaml(document), encoding="utf-8")
         load_profile(partial)
     return weights, notes
 

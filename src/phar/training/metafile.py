@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from filelock import lock_descriptor
 
+from phar import foreign
 from phar.schema import OutputError
 
 _HEADER = (
@@ -48,7 +49,7 @@ def _update(metafile: Path, name: str, facts: Mapping[str, Any]) -> None:
     if before.get("sha256") == entry["sha256"]:
         entry = {**before, **entry}
     models[name] = entry
-    text = _HEADER + yaml.safe_dump({"models": models}, sort_keys=False, allow_unicode=True)
+    text = _HEADER + foreign.to_yaml({"models": models})
     partial = metafile.with_name(f".{metafile.name}.part")
     partial.write_text(text, encoding="utf-8")
     partial.replace(metafile)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from phar.foreign import MAX_DEPTH, is_deeper
+from phar import foreign
+from phar.foreign import MAX_DEPTH
 from phar.schema import UsageError
 
 #: A day of video annotated frame by frame in XML is about half of this.
@@ -41,20 +41,12 @@ def read_json(path: Path) -> Any:
     """Return the parsed JSON of a file.
 
     Raises:
-        UsageError: it is missing, too large, nested too deep or not JSON.
+        UsageError: it is missing, too large, nested too deep or not JSON, or numbers or texts in it are none.
     """
     try:
-        document = json.loads(read_text(path))
-    except RecursionError:
-        document = None
-        deep = True
-    except ValueError as error:
-        raise UsageError(f"{path}: is not JSON ({error}); export it anew") from None
-    else:
-        deep = is_deeper(document, MAX_DEPTH)
-    if deep:
-        raise UsageError(f"{path}: is nested deeper than {MAX_DEPTH} levels; no annotation tool writes that")
-    return document
+        return foreign.parse_json(read_text(path))
+    except foreign.Unreadable as error:
+        raise UsageError(f"{path}: cannot be read ({error}); export it anew") from None
 
 
 def read_elements(path: Path) -> Iterator[tuple[Any, tuple[str, ...]]]:

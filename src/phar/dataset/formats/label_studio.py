@@ -77,7 +77,7 @@ def _task(parsed: Parsed, where: str, task: Mapping[str, Any], options: ReadOpti
     whole, regions, held = _whole_video(choices, results)
     for at, result in results:
         if result["type"] != "choices":
-            _region(parsed, at, video, fps, result, {**held, **regions.get(result.get("id"), {})})
+            _region(parsed, at, video, fps, result, {**held, **regions.get(_id(result), {})})
     for at, label in whole:
         parsed.marks.append(Mark(at, video, label, **_texts(held)))
     if held.get("verdict") and verdict_of(held["verdict"]) == "complete":
@@ -88,14 +88,14 @@ def _whole_video(
     choices: list[tuple[str, Any]], results: list[tuple[str, Any]]
 ) -> tuple[list[tuple[str, str]], dict[Any, dict[str, str]], dict[str, str]]:
     """Sort choices: labels of the whole video, what is said of single regions, what is said of all."""
-    spans = {result.get("id") for _, result in results if result["type"] != "choices"}
+    spans = {_id(result) for _, result in results if result["type"] != "choices"}
     whole: list[tuple[str, str]] = []
     regions: dict[Any, dict[str, str]] = {}
     held: dict[str, str] = {}
     for at, result in choices:
         role = role_of(str(result.get("from_name", "")))
-        chosen = [str(each) for each in result["value"].get("choices") or []]
-        target = regions.setdefault(result.get("id"), {}) if result.get("id") in spans else held
+        chosen = [str(each) for each in _list(result["value"].get("choices"))]
+        target = regions.setdefault(_id(result), {}) if _id(result) in spans else held
         for each in chosen:
             if role in ("category", "verdict"):
                 target[role] = each
@@ -163,7 +163,7 @@ def _results(parsed: Parsed, where: str, task: Mapping[str, Any]) -> list[tuple[
             kept.append(annotation)
     found = []
     for annotation in kept:
-        for number, result in enumerate(annotation.get("result") or [], 1):
+        for number, result in enumerate(_list(annotation.get("result")), 1):
             at = f"{where}, result {(result.get('id') if isinstance(result, dict) else None) or number}"
             if isinstance(result, dict) and isinstance(result.get("value"), dict) and result.get("type"):
                 found.append((at, result))
@@ -193,6 +193,14 @@ def _video(data: Mapping[str, Any]) -> str:
         if isinstance(value, str) and value.partition("?")[0].lower().endswith(_VIDEO_ENDS)
     ]
     return next((value for value in (*named, *ending) if value.strip()), "")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _id(result: Mapping[str, Any]) -> str:
+    return str(result.get("id"))
 
 
 def _texts(held: Mapping[str, str]) -> dict[str, Any]:

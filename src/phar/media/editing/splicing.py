@@ -29,6 +29,7 @@ from phar.media.editing.encoders import Likeness, PartEncoder, can_encode
 from phar.media.editing.packets import PacketIndex, Unfit
 from phar.media.editing.pictures import Effect
 from phar.media.editing.pieces import Copied, Encoded, Fate, Order, Piece, order
+from phar.media.frame import with_known_colours
 from phar.media.source import Source
 
 #: Size of the small grey pictures by which the result is compared with the source.
@@ -42,7 +43,7 @@ _LENGTH_SIZE = 4
 
 def thumbnail(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """Return the picture as (18, 32) grey."""
-    grey = frame.to_ndarray(format="gray")
+    grey = with_known_colours(frame).to_ndarray(format="gray")
     return np.asarray(cv2.resize(grey, THUMBNAIL_PX, interpolation=cv2.INTER_AREA), np.uint8)
 
 
