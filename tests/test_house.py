@@ -20,7 +20,8 @@ FLOORS = (
     {"streams"},
     {"pipeline"},
     {"dataset"},
-    {"training", "evaluate", "models", "moderation", "batch", "serve"},
+    {"training", "evaluate", "models", "moderation", "batch"},
+    {"serve"},
     {"cli"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -32,6 +33,7 @@ ONLY_IN = {
     "moviepy": {"media"},
     "ray": {"batch"},
     "fsspec": {"batch"},
+    **{name: {"serve"} for name in ("fastapi", "starlette", "uvicorn")},
     **{name: {"openmmlab"} for name in ("mmaction", "mmcv", "mmdet", "mmengine", "mmpose")},
 }
 
