@@ -15,7 +15,16 @@ SCRIPTS = (
     SHARED / "chrome.js",
     *(
         PARTS / name
-        for name in ("talk.js", "player.js", "review.js", "label.js", "videos.js", "history.js", "page.js")
+        for name in (
+            "talk.js",
+            "player.js",
+            "deck.js",
+            "review.js",
+            "label.js",
+            "videos.js",
+            "history.js",
+            "page.js",
+        )
     ),
 )
 STYLES = (SHARED / "base.css", PARTS / "review.css")

@@ -13,7 +13,8 @@ const Chrome = (() => {
     return key === " " && element.matches("button, summary");
   }
 
-  /** Act on keys: rows of { keys, shown, text, act }; a row with `when` only counts where that is true. */
+  /** Act on keys: rows of { keys, shown, text, act }. A row with `when` counts where that is true; one
+   *  without `text` is not listed. */
   function listen(rows) {
     addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -37,7 +38,7 @@ const Chrome = (() => {
       );
     byId("keys")
       .querySelector("tbody")
-      .append(...rows.map(line));
+      .append(...rows.filter(({ text }) => text).map(line));
     byId("help").addEventListener("click", () => byId("keys").showModal());
   }
 

@@ -1,0 +1,117 @@
+"""A server of its own for a test, as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+SCRIPTED = Path(__file__).with_name("scripted_server.py")
+
+PATIENCE_S = 60
+
+
+class Server:
+    """A running `phar serve`, and how tests ask it."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.log = log
+        self._errors = log.open("ab")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("phar serve: http"), (line, log.read_text())
+        self.url = line.split()[2].rstrip("/")
+        self.port = int(self.url.rpartition(":")[2])
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def ask(self, method: str, path: str, expected: int | None = None, **options: Any) -> Any:
+        answer = self.session.request(method, f"{self.url}/api/{path}", timeout=PATIENCE_S, **options)
+        if expected is not None:
+            assert answer.status_code == expected, answer.text
+        return answer
+
+    def job(self, job_id: str, *states: str) -> dict[str, Any]:
+        """Wait until a job is in one of these states."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            job = self.ask("GET", f"jobs/{job_id}", 200).json()
+            if job["state"] in states:
+                return dict(job)
+            assert job["state"] in ("queued", "running"), job
+            assert time.monotonic() < end, job
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self._errors.close()
+        return self.process.wait()
+
+
+@pytest.fixture
+def scripted_profile(tmp_path: Path) -> tuple[Path, Path]:
+    """Profile and policy of the scripted server."""
+    folder = tmp_path / "profile"
+    folder.mkdir()
+    (folder / "net.py").write_text("model = dict()\n")
+    profile = {
+        "name": "scripted",
+        "window_s": 7,
+        "streams": {
+            "rgb": {"config": "net.py", "labels": ["march", "wave", "ring", "none"], "weight": 1.0},
+        },
+        "fusion": {"threshold": 0.3},
+    }
+    (folder / "scripted.yaml").write_text(yaml.safe_dump(profile))
+    policy = {
+        "policy": "scripted",
+        "version": 1,
+        "categories": {
+            "walking": {"labels": ["march", "wave"], "actions": {"review": 0.5, "block": 0.85}},
+            "noise": {"labels": ["ring"], "actions": {"review": 0.5}},
+        },
+    }
+    (folder / "policy.yaml").write_text(yaml.safe_dump(policy))
+    return folder / "scripted.yaml", folder / "policy.yaml"
+
+
+@pytest.fixture
+def start(tmp_path: Path, scripted_profile: tuple[Path, Path]) -> Iterator[Callable[..., Server]]:
+    """Return a function that starts a server in `tmp_path / "kept"`; `videos` is its root."""
+    started: list[Server] = []
+    profile, policy = scripted_profile
+    (tmp_path / "videos").mkdir()
+    os.environ.setdefault("PHAR_CACHE", str(tmp_path / "cache"))
+
+    def begin(*flags: str) -> Server:
+        command = [sys.executable, str(SCRIPTED), str(tmp_path / "kept"), "--port", "0", "--workers", "1"]
+        command += ["--root", str(tmp_path / "videos"), "--profile", str(profile), "--policy", str(policy)]
+        started.append(Server([*command, *flags], tmp_path / "server.log"))
+        return started[-1]
+
+    yield begin
+    for server in started:
+        server.stop()
+    log = tmp_path / "server.log"
+    if log.exists():
+        assert "Traceback" not in log.read_text(), log.read_text()
