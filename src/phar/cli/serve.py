@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="tokens, one a line, after a moderator's name if it is theirs; without any only this machine may "
-        f"ask (default: the variable {_TOKEN})",
+        help="tokens, one a line, after a moderator's name if it is theirs; without any only this machine "
+        f"may ask (default: the variable {_TOKEN})",
     )
     where.add_argument(
         "--allow-host",

@@ -61,8 +61,9 @@ class Previews:
         self.desk.wake()
         try:
             return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            raise Refused(503, "the server ends; ask its successor") from None
         finally:
-            # Whoever asked may have gone.
             with self._lock:
                 self._futures.pop(number, None)
 

@@ -65,6 +65,8 @@ const Labelling = (() => {
   async function choose() {
     const id = Number(byId("of-video").value);
     byId("find-shots").disabled = !id;
+    // The keys are for labels from here on.
+    byId("of-video").blur();
     await deck.about(id || null);
     if (id) await deck.open();
     else Player.show(null);
