@@ -1,7 +1,7 @@
 """Runs `phar serve` with nets that are scripted; all else, workers, ffmpeg, SQLite and HTTP, is as ever.
 
-What is seen follows from the window: `march` in the first, `ring` in the third, then nothing. A video whose name
-holds `crash` kills its worker, `slow` takes a minute, `damaged` is refused.
+What is seen follows from the window: `march` in the first, `ring` in the third, then nothing. A video whose
+name holds `crash` kills its worker, `slow` takes a minute, `damaged` is refused.
 """
 
 from __future__ import annotations

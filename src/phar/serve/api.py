@@ -49,7 +49,6 @@ def require_name(request: Request, moderator: str) -> None:
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     what = {
-        400: "cannot be done as asked",
         404: "is not there",
         408: "nothing came for too long",
         409: "somebody else was first, or it is not ready",
@@ -69,7 +68,7 @@ def about(serving: Serving, request: Request) -> documents.About:
     return serving.about(getattr(request.state, "moderator", None))
 
 
-@api.post("/jobs", status_code=202, tags=["jobs"], responses=_problems(400, 404, 409))
+@api.post("/jobs", status_code=202, tags=["jobs"], responses=_problems(404, 409))
 def post_job(serving: Serving, wish: documents.NewJob, response: Response) -> documents.Job:
     """Analyse a video on the server's disks, or find its shots."""
     job, _ = serving.post(wish)
@@ -81,7 +80,7 @@ def post_job(serving: Serving, wish: documents.NewJob, response: Response) -> do
     "/uploads",
     status_code=202,
     tags=["jobs"],
-    responses=_problems(400, 408, 409, 413, 507),
+    responses=_problems(408, 409, 413, 507),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -212,7 +211,7 @@ async def preview(
     tags=["review"],
     responses={
         200: {"model": documents.Verdict, "description": "was known already"},
-        **_problems(400, 404, 409),
+        **_problems(404, 409),
     },
 )
 def give_verdict(
@@ -283,6 +282,7 @@ def application(service: Service, access: Access) -> Guard:
         docs_url=None,
         redoc_url=None,
         responses={
+            400: {"model": Problem, "description": "cannot be done as asked"},
             401: {"model": Problem, "description": "no token, or a wrong one"},
             403: {"model": Problem, "description": "not from there, or not for this moderator"},
             413: {"model": Problem, "description": "too large"},
@@ -302,15 +302,15 @@ def application(service: Service, access: Access) -> Guard:
         return Response(_ICON, media_type="image/svg+xml")
 
     @app.exception_handler(Refused)
-    def refused(request: Request, error: Refused) -> JSONResponse:
+    async def refused(request: Request, error: Refused) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, error.status)
 
     @app.exception_handler(PharError)
-    def failed(request: Request, error: PharError) -> JSONResponse:
+    async def failed(request: Request, error: PharError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 500)
 
     @app.exception_handler(RequestValidationError)
-    def misshaped(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def misshaped(request: Request, error: RequestValidationError) -> JSONResponse:
         # What was sent is left out: it need not be JSON.
         faults = [
             {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]} for each in error.errors()

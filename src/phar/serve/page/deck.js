@@ -98,7 +98,8 @@ function makeDeck(kind, show) {
     /** Show what it holds again, after another deck was shown. */
     open() {
       shown = undefined;
-      showAll();
+      if (spans.length) showAll();
+      else Player.show(null);
       return fill();
     },
     /** Only spans of this video from now on. */

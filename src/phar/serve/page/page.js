@@ -60,8 +60,9 @@ const Page = (() => {
       }
       return;
     }
-    if (about.moderator) Talk.moderator = about.moderator;
-    if (!Talk.moderator) return identify();
+    const name = about.moderator ?? Talk.moderator;
+    if (!name) return identify();
+    Talk.moderator = name;
     byId("who").textContent = Talk.moderator;
     labels = about.labels;
     const [root] = about.roots;

@@ -61,7 +61,7 @@ const Talk = (() => {
   /** Keep a verdict, and send it until the server has it. */
   function give(span, said) {
     const key = random();
-    const body = { ...said, key, moderator: localStorage.moderator, client };
+    const body = { ...said, key, moderator: sessionStorage.moderator, client };
     localStorage[OUTBOX + key] = JSON.stringify({ span, body, at: Date.now() });
     return deliver();
   }
@@ -105,10 +105,11 @@ const Talk = (() => {
     deliver,
     pending: () => new Set(outbox().map(({ span }) => span)),
     get moderator() {
-      return localStorage.moderator ?? "";
+      return sessionStorage.moderator ?? localStorage.moderator ?? "";
     },
+    /** New pages begin with the name that was given last; open ones keep theirs. */
     set moderator(name) {
-      localStorage.moderator = name;
+      sessionStorage.moderator = localStorage.moderator = name;
     },
     set token(token) {
       sessionStorage.token = token;
