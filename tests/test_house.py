@@ -107,6 +107,7 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "from phar.cli.main import main; main(['moderate', '--help'])",
         "from phar.cli.main import main; main(['moderate', 'run', REPORT, OUT, '--policy', POLICY])",
+        "from phar.cli.main import main; main(['serve', '--help'])",
         "import phar; phar.__version__",
     ],
 )

@@ -21,6 +21,9 @@ assert (package / "export/report.schema.json").is_file()
 from phar.export.html import SCRIPTS, STYLES
 assert all((package / "export/page" / name).is_file() for name in ("page.html", *STYLES, *SCRIPTS))
 assert (package / "synth/world_1.yaml").is_file()
+from phar.serve.page import page
+assert page()[0].startswith("<!doctype html>")
+assert (package / "serve/store_1.sql").is_file()
 """
 
 

@@ -69,6 +69,21 @@ class Server:
 
 
 @pytest.fixture
+def start_with(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Return a function that starts `phar serve` itself, with these flags."""
+    started: list[Server] = []
+
+    def begin(*flags: str) -> Server:
+        command = [sys.executable, "-m", "phar.cli.main", "serve", str(tmp_path / "kept"), "--port", "0"]
+        started.append(Server([*command, *flags], tmp_path / "server.log"))
+        return started[-1]
+
+    yield begin
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
 def scripted_profile(tmp_path: Path) -> tuple[Path, Path]:
     """Profile and policy of the scripted server."""
     folder = tmp_path / "profile"

@@ -18,6 +18,8 @@ from phar.serve.reviewing import Proposal
 
 TOKEN = "t0ken-for-everybody"
 
+NEGATIVE = schemathesis.GenerationMode.NEGATIVE
+
 #: Labels must be known, paths below a root, keys new: no schema can say that.
 NOT_IN_SCHEMAS = {"positive_data_acceptance"}
 
@@ -63,6 +65,3 @@ def test_every_operation_keeps_to_its_description(api: Any) -> None:
         holds()
         asked.add(operation.label)
     assert len(asked) == 19
-
-
-NEGATIVE = schemathesis.GenerationMode.NEGATIVE

@@ -48,6 +48,25 @@ def test_a_video_becomes_a_verdict_and_spans(start: Any, clip: Callable[[str], P
     assert {path.suffix for path in kept} <= {".json", ".sqlite", ".sqlite-wal", ".sqlite-shm"}
 
 
+@pytest.mark.slow
+def test_the_bundled_nets_behind_the_server(start_with: Any, tmp_path: Path) -> None:
+    """Nothing is scripted: `phar serve` as users start it, profile and policy demo."""
+    sample = Path(__file__).resolve().parent.parent.parent / "samples" / "five_scenes.mp4"
+    server = start_with("--root", str(sample.parent), "--profile", "demo")
+    with sample.open("rb") as video:
+        sent = server.ask("POST", "uploads", 202, params={"name": "scenes.mp4"}, data=video).json()["id"]
+    named = server.ask("POST", "jobs", 202, json={"path": str(sample)}).json()["id"]
+    first, second = (server.job(job, "done") for job in (sent, named))
+    report = server.ask("GET", f"jobs/{sent}/report", 200).json()
+    assert [len(report["clips"]), report["video"]["duration_s"]] == [9, pytest.approx(58, abs=0.1)]
+    # The same content needs no nets again, and gives the same verdict.
+    verdicts = [server.ask("GET", f"jobs/{job}/verdict", 200).json() for job in (sent, named)]
+    assert first["video"]["sha256"] == second["video"]["sha256"]
+    assert verdicts[0]["spans"] == verdicts[1]["spans"]
+    assert verdicts[1]["video"]["path"] == str(sample)
+    assert first["verdict"] == second["verdict"]
+
+
 def test_bad_videos_cost_only_themselves(start: Any, clip: Callable[[str], Path]) -> None:
     server = start()
     names = ["crash.mp4", "damaged.mp4", "fine.mp4"]
