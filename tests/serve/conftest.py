@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 import yaml
+from client import Client
 
 SCRIPTED = Path(__file__).with_name("scripted_server.py")
 
-PATIENCE_S = 60
 
-
-class Server:
-    """A running `phar serve`, and how tests ask it."""
+class Server(Client):
+    """A running `phar serve`."""
 
     def __init__(self, command: list[str], log: Path) -> None:
         self.log = log
@@ -30,27 +25,7 @@ class Server:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("phar serve: http"), (line, log.read_text())
-        self.url = line.split()[2].rstrip("/")
-        self.port = int(self.url.rpartition(":")[2])
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def ask(self, method: str, path: str, expected: int | None = None, **options: Any) -> Any:
-        answer = self.session.request(method, f"{self.url}/api/{path}", timeout=PATIENCE_S, **options)
-        if expected is not None:
-            assert answer.status_code == expected, answer.text
-        return answer
-
-    def job(self, job_id: str, *states: str) -> dict[str, Any]:
-        """Wait until a job is in one of these states."""
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            job = self.ask("GET", f"jobs/{job_id}", 200).json()
-            if job["state"] in states:
-                return dict(job)
-            assert job["state"] in ("queued", "running"), job
-            assert time.monotonic() < end, job
-            time.sleep(0.05)
+        super().__init__(line.split()[2].rstrip("/"))
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -66,6 +41,12 @@ class Server:
                 self.process.kill()
         self._errors.close()
         return self.process.wait()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leave the user's cache of shots alone."""
+    monkeypatch.setenv("PHAR_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -116,7 +97,6 @@ def start(tmp_path: Path, scripted_profile: tuple[Path, Path]) -> Iterator[Calla
     started: list[Server] = []
     profile, policy = scripted_profile
     (tmp_path / "videos").mkdir()
-    os.environ.setdefault("PHAR_CACHE", str(tmp_path / "cache"))
 
     def begin(*flags: str) -> Server:
         command = [sys.executable, str(SCRIPTED), str(tmp_path / "kept"), "--port", "0", "--workers", "1"]

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import requests
 import uvicorn
+from client import Client
 
 from phar.moderation.policy import load_policy
 from phar.profile import load_profile
@@ -21,21 +21,12 @@ from phar.serve.reviewing import ALARM, SHOT, Proposal, propose
 from phar.serve.service import Service, Settings
 
 
-class LocalServer:
-    """What tests ask of a server."""
+class LocalServer(Client):
+    """A server whose parts are at hand."""
 
-    def __init__(self, service: Service, port: int) -> None:
+    def __init__(self, service: Service, url: str) -> None:
+        super().__init__(url)
         self.service = service
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def ask(self, method: str, path: str, expected: int | None = None, **options: Any) -> Any:
-        answer = self.session.request(method, f"{self.url}/{path}", timeout=60, **options)
-        if expected is not None:
-            assert answer.status_code == expected, answer.text
-        return answer
 
     def alarms(self, video: Path, proposals: Sequence[Proposal]) -> None:
         """Put alarms on the queue."""
@@ -74,7 +65,7 @@ def serving(
         assert thread.is_alive()
         time.sleep(0.01)
     try:
-        yield LocalServer(service, listening.getsockname()[1])
+        yield LocalServer(service, f"http://127.0.0.1:{listening.getsockname()[1]}")
     finally:
         server.should_exit = True
         thread.join()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from client import Client
 from in_process import LocalServer, serving
 
 from phar.serve.reviewing import Proposal
@@ -47,7 +48,7 @@ def server(
         browser.driver.get("about:blank")
 
 
-def enter(browser: Any, server: LocalServer, name: str) -> None:
+def enter(browser: Any, server: Client, name: str) -> None:
     """Open the page as somebody, and wait for the first span."""
     browser.driver.get("about:blank")
     browser.requests()
@@ -70,7 +71,7 @@ def await_question(browser: Any, label: str) -> None:
     browser.wait(f"document.querySelector('#question').textContent === {json.dumps(f'Is this “{label}”?')}")
 
 
-def verdicts(server: LocalServer) -> list[tuple[str, str, list[str], str]]:
+def verdicts(server: Client) -> list[tuple[str, str, list[str], str]]:
     """Return what is in force, in the order it was given."""
     found = server.ask("GET", "api/verdicts", 200).json()
     return [
@@ -80,7 +81,7 @@ def verdicts(server: LocalServer) -> list[tuple[str, str, list[str], str]]:
     ]
 
 
-def await_verdicts(server: LocalServer, number: int) -> list[tuple[str, str, list[str], str]]:
+def await_verdicts(server: Client, number: int) -> list[tuple[str, str, list[str], str]]:
     end = time.monotonic() + 30
     while len(found := verdicts(server)) != number:
         assert time.monotonic() < end, found
@@ -211,8 +212,7 @@ def test_a_verdict_outlasts_the_server(browser: Any, start: Any, video: Path, tm
         propose(change, change.video(video, video.name), ALARM, spans)
     store.close()
     server = start()
-    local = LocalServer(None, server.port)  # type: ignore[arg-type]
-    enter(browser, local, "anna")
+    enter(browser, server, "anna")
     await_question(browser, "march")
     server.process.send_signal(signal.SIGSTOP)
     browser.press("a")
@@ -224,9 +224,9 @@ def test_a_verdict_outlasts_the_server(browser: Any, start: Any, video: Path, tm
     browser.wait("Object.keys(localStorage).filter((name) => name.startsWith('phar-verdict-')).length === 2")
     again = start("--port", str(server.port))
     assert again.port == server.port
-    assert await_verdicts(local, 2) == [("march", "accept", [], "anna"), ("ring", "reject", [], "anna")]
+    assert await_verdicts(again, 2) == [("march", "accept", [], "anna"), ("ring", "reject", [], "anna")]
     browser.wait("Object.keys(localStorage).every((name) => !name.startsWith('phar-verdict-'))")
-    everything = local.ask("GET", "api/verdicts", 200).json()
+    everything = again.ask("GET", "api/verdicts", 200).json()
     assert len(everything) == 2
     # That the server was away is on the console.
     assert all("ERR_CONNECTION" in line or "ERR_EMPTY" in line for line in browser.console())

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.requests import ClientDisconnect
 
 from phar import __version__
 from phar.schema import PharError
@@ -16,6 +17,9 @@ from phar.serve.guard import Access, Guard
 from phar.serve.page import page
 from phar.serve.previews import LONGEST_S
 from phar.serve.service import Service
+
+#: What the body of any request but an upload may hold.
+_MOST_BYTES = 64 << 10
 
 #: What can be asked without a token.
 _OPEN = frozenset({"/", "/favicon.ico"})
@@ -81,6 +85,8 @@ def post_job(serving: Serving, wish: documents.NewJob, response: Response) -> do
     status_code=202,
     tags=["jobs"],
     responses=_problems(408, 409, 413, 507),
+    # Counted where it is written, against the server's own limit.
+    max_body_size=2**62,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -98,9 +104,11 @@ async def upload(
 ) -> documents.Job:
     """Send a video, as the body of the request, to be analysed or to have its shots found."""
     announced = request.headers.get("content-length")
-    job, _ = await serving.upload(
-        name, kind, key, request.stream(), None if announced is None else int(announced)
-    )
+    size = None if announced is None else int(announced)
+    try:
+        job, _ = await serving.upload(name, kind, key, request.stream(), size)
+    except ClientDisconnect:
+        raise Refused(400, "the upload broke off; send it again") from None
     response.headers["Location"] = f"/api/jobs/{job.id}"
     return job
 
@@ -281,6 +289,7 @@ def application(service: Service, access: Access) -> Guard:
         # Their pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        max_body_size=_MOST_BYTES,
         responses={
             400: {"model": Problem, "description": "cannot be done as asked"},
             401: {"model": Problem, "description": "no token, or a wrong one"},

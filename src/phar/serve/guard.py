@@ -28,9 +28,6 @@ Send = Callable[[Message], Awaitable[None]]
 Refusal = tuple[int, str]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: What everything but uploads may hold.
-_MOST_BYTES = 64 << 10
-
 #: Shorter tokens could be guessed.
 _LEAST_TOKEN = 16
 
@@ -133,12 +130,11 @@ class Guard:
                 ]
             await send(message)
 
-        refusal = self._stranger(scope, headers) or self._unknown(scope, headers) or _too_much(scope, headers)
+        refusal = self._stranger(scope, headers) or self._unknown(scope, headers)
         if refusal is not None:
             await _refuse(answer, *refusal)
             return
-        upload = scope["path"] == "/api/uploads"
-        await self._application(scope, receive if upload else _Limited(receive), answer)
+        await self._application(scope, receive, answer)
 
     def _stranger(self, scope: Scope, headers: Mapping[str, str]) -> Refusal | None:
         """Refuse what a page of another site made a browser ask."""
@@ -172,27 +168,6 @@ class Guard:
             if hmac.compare_digest(known, digest):
                 found = (owner,)
         return found
-
-
-class _Limited:
-    """Stops a body that was announced smaller than it is, or not at all."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._size = 0
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._size += len(message.get("body", b""))
-        return message if self._size <= _MOST_BYTES else {"type": "http.disconnect"}
-
-
-def _too_much(scope: Scope, headers: Mapping[str, str]) -> Refusal | None:
-    # The server beneath takes nothing but a number here.
-    announced = int(headers.get("content-length", "0"))
-    if scope["path"] != "/api/uploads" and announced > _MOST_BYTES:
-        return 413, f"more than {_MOST_BYTES} bytes; videos go to /api/uploads"
-    return None
 
 
 def _name(host: str) -> str:
