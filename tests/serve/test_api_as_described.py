@@ -10,8 +10,10 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
+from client import PATIENCE_S
 from in_process import serving
 from schemathesis.checks import CHECKS
+from scripted_server import load
 
 from phar.serve.guard import read_tokens
 from phar.serve.reviewing import Proposal
@@ -30,7 +32,9 @@ def api(tmp_path: Path, scripted_profile: tuple[Path, Path], make_clip: Callable
     video = tmp_path / "clip.mp4"
     shutil.copy(make_clip(28), video)
     tokens = read_tokens(TOKEN, "test")
-    with serving(tmp_path / "kept", scripted_profile, tokens, roots=(tmp_path / "none",)) as server:
+    with serving(
+        tmp_path / "kept", scripted_profile, tokens, roots=(tmp_path / "none",), load=load
+    ) as server:
         server.alarms(video, [Proposal(at, at + 7, "march") for at in (0, 7, 14)])
         server.shots(video, [(0, 14), (14, 28)])
         yield schemathesis.openapi.from_url(
@@ -60,7 +64,9 @@ def test_every_operation_keeps_to_its_description(api: Any) -> None:
             suppress_health_check=list(hypothesis.HealthCheck),
         )
         def holds(case: Any) -> None:
-            case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"}, checks=checks)
+            case.call_and_validate(
+                headers={"Authorization": f"Bearer {TOKEN}"}, checks=checks, timeout=PATIENCE_S
+            )
 
         holds()
         asked.add(operation.label)
