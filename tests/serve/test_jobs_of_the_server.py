@@ -11,6 +11,8 @@ import pytest
 from in_process import LocalServer, serving
 from scripted_server import load
 
+from phar.cli.main import main
+
 #: Most bytes that the server takes.
 MAX_UPLOAD = 1 << 20
 
@@ -157,12 +159,23 @@ def test_a_job_is_cancelled_while_it_waits_and_while_it_runs(
     server.ask("POST", f"api/jobs/{'0' * 16}/cancel", 404)
 
 
-def test_jobs_outlast_the_server(start: Any, clip: Callable[[str], Path]) -> None:
+def test_jobs_outlast_the_server(
+    start: Any,
+    clip: Callable[[str], Path],
+    tmp_path: Path,
+    scripted_profile: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     server = start()
     key = "once" * 5
     slow = server.ask("POST", "api/jobs", 202, json={"path": str(clip("slow.mp4")), "key": key}).json()["id"]
     after = server.ask("POST", "api/jobs", 202, json={"path": str(clip("after.mp4"))}).json()["id"]
     server.job(slow, "running")
+    profile, policy = scripted_profile
+    command = ["serve", str(tmp_path / "kept"), "--profile", str(profile), "--policy", str(policy), "--port"]
+    for port, what in (("0", "another phar serve works there"), (str(server.port), "cannot listen at")):
+        assert main([*command, port]) == 2
+        assert what in capsys.readouterr().err
     server.kill()
     server = start()
     assert (

@@ -124,8 +124,10 @@ class Jobs:
 
     def next_analysis(self) -> VideoTask | None:
         """Return the next step of an analysis that is under way, or begin the next one."""
-        if self._ready:
-            return self._ready.popleft()
+        while self._ready:
+            task = self._ready.popleft()
+            if not self.is_cancelled(task):
+                return task
         while (row := self._claim(ANALYSES)) is not None:
             path = os.fsdecode(row["path"])
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from phar.dataset.annotation import write_table
 from phar.foreign import shown
 from phar.moderation.policy import Policy
 from phar.profile import Profile
-from phar.schema import NONE
+from phar.schema import NONE, PharError
 from phar.serve.annotating import verdict_rows
 from phar.serve.desk import Desk
 from phar.serve.documents import About, Job, NewJob, Refused
@@ -121,6 +122,7 @@ class Service:
         self._ended.set()
         for desk in (*self._desks.values(), self.previews.desk):
             desk.stop()
+        self._purger.join()
         self.jobs.put_back()
         self.store.close()
 
@@ -204,7 +206,10 @@ class Service:
 
     def _purge(self) -> None:
         while True:
-            self.keeping.purge()
+            try:
+                self.keeping.purge()
+            except (PharError, OSError) as error:
+                print(f"phar serve: purge: {error}", file=sys.stderr, flush=True)
             if self._ended.wait(_PURGE_EVERY_S):
                 return
 
