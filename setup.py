@@ -63,7 +63,7 @@ setup(
     python_requires=">=3.11,<3.12",
     package_dir={"": "src"},
     packages=find_packages("src"),
-    package_data={"": ["*.json", "*.yaml", "*.sql"], "phar.export": ["page/*"]},
+    package_data={"": ["*.json", "*.yaml", "*.sql"], "phar.export": ["page/*"], "phar.serve": ["page/*"]},
     install_requires=requirements("runtime.txt"),
     cmdclass={"build_py": BuildWithResources},
     entry_points={

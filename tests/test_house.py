@@ -20,7 +20,8 @@ FLOORS = (
     {"streams"},
     {"pipeline"},
     {"dataset"},
-    {"training", "evaluate", "models", "moderation", "batch", "serve"},
+    {"training", "evaluate", "models", "moderation", "batch"},
+    {"serve"},
     {"cli"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -32,6 +33,7 @@ ONLY_IN = {
     "moviepy": {"media"},
     "ray": {"batch"},
     "fsspec": {"batch"},
+    **{name: {"serve"} for name in ("fastapi", "starlette", "uvicorn")},
     **{name: {"openmmlab"} for name in ("mmaction", "mmcv", "mmdet", "mmengine", "mmpose")},
 }
 
@@ -105,6 +107,7 @@ def test_a_file_stays_readable() -> None:
         "from phar.cli.main import main; main(['models', 'verify', 'demo'])",
         "from phar.cli.main import main; main(['moderate', '--help'])",
         "from phar.cli.main import main; main(['moderate', 'run', REPORT, OUT, '--policy', POLICY])",
+        "from phar.cli.main import main; main(['serve', '--help'])",
         "import phar; phar.__version__",
     ],
 )

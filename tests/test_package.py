@@ -18,9 +18,12 @@ package = Path(phar.__file__).parent
 assert RESOURCES == package / "_resources", RESOURCES
 print(phar.__version__, len(load_labels(RESOURCES / "annotations/demo/rgb.txt")), load_profile("demo").name)
 assert (package / "export/report.schema.json").is_file()
-from phar.export.html import SCRIPTS
-assert all((package / "export/page" / name).is_file() for name in ("page.html", "style.css", *SCRIPTS))
+from phar.export.html import SCRIPTS, STYLES
+assert all((package / "export/page" / name).is_file() for name in ("page.html", *STYLES, *SCRIPTS))
 assert (package / "synth/world_1.yaml").is_file()
+from phar.serve.page import page
+assert page()[0].startswith("<!doctype html>")
+assert (package / "serve/store_1.sql").is_file()
 """
 
 

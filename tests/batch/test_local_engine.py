@@ -55,6 +55,20 @@ def test_a_lost_worker_is_one_failure_and_is_replaced(
     assert (first[1], third[1], fourth[1]) == (1, 1, 2)
 
 
+def test_a_task_that_nobody_wants_any_more_is_ended() -> None:
+    waiting, begun = deque([Act("a", "hang"), Act("b")]), set()
+    engine = LocalEngine(1, Limits(400 * MIB, 60), dropped=lambda task: task.path in begun)
+    ended = []
+    for event in engine.run(PoisonedJob(), lambda: waiting.popleft() if waiting else None):
+        if isinstance(event, Progress) and event.task.act == "hang":
+            begun.add(event.task.path)
+        elif not isinstance(event, Progress):
+            ended.append(event)
+    dropped, done = ended
+    assert (type(dropped), dropped.task.path, dropped.message) == (Failed, "a", "was cancelled")
+    assert (type(done), done.task.path) == (Finished, "b")
+
+
 def test_a_worker_survives_bad_media_and_not_a_bug() -> None:
     found = events([Act("a", "media"), Act("b"), Act("c", "bug"), Act("d")])
     ended = [event for event in found if not isinstance(event, Progress)]

@@ -16,7 +16,7 @@ import pytest
 
 from phar.cli.main import main
 from phar.export import WRITERS, check_target, writer_for
-from phar.export.html import PARTS, SCRIPTS, contents, sources
+from phar.export.html import PARTS, SCRIPTS, STYLES, contents, sources
 from phar.schema import Report, Segment, UsageError, Video
 
 HOSTILE = "</script><script>alert(1)</script><!--\u2028&amp;{{script}}"
@@ -131,7 +131,7 @@ def test_the_page_allows_itself_alone(report: Report, tmp_path: Path) -> None:
 
 
 def test_every_part_is_used() -> None:
-    assert {path.name for path in PARTS.iterdir()} == {"page.html", "style.css", *SCRIPTS}
+    assert {path.name for path in PARTS.iterdir()} == {"page.html", *STYLES, *SCRIPTS}
 
 
 def test_scores_and_times_are_kept_to_the_last_bit(report: Report, tmp_path: Path) -> None:

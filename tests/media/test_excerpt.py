@@ -39,6 +39,21 @@ def test_an_excerpt_holds_the_frames_of_its_span(tmp_path: Path, suffix: str) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", video.name]
 
 
+def test_a_small_excerpt_keeps_its_shape_and_its_frames(tmp_path: Path) -> None:
+    video = make_clip(tmp_path / "v.mp4", EVEN)
+    target = tmp_path / "out.mp4"
+    write_excerpt(video, 0.4, 0.8, target, 28, max_side_px=WIDTH_PX // 2)
+    made = probe(target)
+    assert made.width_px == WIDTH_PX // 2
+    assert made.height_px == pytest.approx(HEIGHT_PX / 2, abs=2)
+    assert len([*read_frames(target)]) == 10
+    write_excerpt(video, 0.4, 0.8, target, max_side_px=4 * WIDTH_PX)
+    assert (probe(target).width_px, probe(target).height_px) == (WIDTH_PX, HEIGHT_PX)
+    with pytest.raises(OutputError, match=r"took more than 0\.001 s; ask for less"):
+        write_excerpt(video, 0.0, 4.0, tmp_path / "late.mp4", timeout_s=0.001)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "v.mp4"]
+
+
 def test_an_excerpt_of_an_odd_clock(tmp_path: Path) -> None:
     """The first frame is shown at 1.5 s, sound begins before it, and frames come irregularly."""
     rng = np.random.default_rng(0)

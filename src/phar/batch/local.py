@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -32,13 +32,22 @@ class LocalEngine:
     """Gets tasks done by processes of this machine.
 
     num_workers: how many; each is started when there is a task for it. limits: for every task.
-    verbose: leave the workers' stderr as it is.
+    verbose: leave the workers' stderr as it is. dropped: tells of a task that is under way whether nobody
+    wants it any more; its worker is replaced.
     """
 
-    def __init__(self, num_workers: int, limits: Limits, *, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        num_workers: int,
+        limits: Limits,
+        *,
+        verbose: bool = False,
+        dropped: Callable[[Any], bool] = lambda task: False,
+    ) -> None:
         self._num_workers = num_workers
         self._limits = limits
         self._verbose = verbose
+        self._dropped = dropped
 
     def run(self, job: Job, feed: Feed) -> Generator[Event, None, None]:
         """See `Engine.run`."""
@@ -62,6 +71,8 @@ class LocalEngine:
                 wait([each.connection for each in busy], timeout=_LOOK_S)
                 for each in busy:
                     yield from each.events()
+                    if each.task is not None and self._dropped(each.task):
+                        yield each.drop()
                     if each.lost:
                         workers[each.slot] = None
         finally:
@@ -136,6 +147,14 @@ class _Worker:
                     MediaError.exit_code,
                     f"was not done after {allowed_s:.0f} s{self._where}; raise --timeout or leave it out",
                 )
+
+    def drop(self) -> Failed:
+        """End the process with its task."""
+        task, self.task, self.lost = self.task, None, True
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+        return Failed(task, 1, "was cancelled")
 
     def dismiss(self) -> None:
         """Tell the process to end, whatever it is at."""

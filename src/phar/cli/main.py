@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "filter": ("phar.cli.filter", "cut, hide or mute what has certain labels"),
         "clips": ("phar.cli.clips", "the best shorts of a label, each a file of its own"),
         "moderate": ("phar.cli.moderate", "safe, review or block, by a policy; live sources; thresholds"),
+        "serve": ("phar.cli.serve", "an HTTP API for videos, and a page on which people review spans"),
         "dataset": ("phar.cli.dataset", "annotations to clips to train on"),
         "train": ("phar.cli.train", "train models on one's own data, or on the rendered world"),
         "predict": ("phar.cli.predict", "let a stream score the clips of a data set"),

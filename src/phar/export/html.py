@@ -4,19 +4,17 @@ Style, scripts and scores are all inside the file, and its content security poli
 for a video file beside the page. The page holds no picture: what is shown is the reader's own video. Scores
 are little-endian float32 in base64, so the page computes with the values that phar computed with.
 
-Source: content security policy with hashes, https://www.w3.org/TR/CSP3/; the characters that must not stand
-in a script element, https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
+Source: the characters that must not stand in a script element,
+https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import html
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,14 +23,17 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import ArrayLike
 
+from phar.export.one_file import one_file
 from phar.export.target import replacing
 from phar.schema import Prediction, Report, Segment, SegmentSpec
 from phar.timeline import owned_spans, segments, spec_of
 
 #: The page's parts; `SCRIPTS` are joined in this order and share one scope.
 PARTS = Path(__file__).with_name("page")
+STYLES = ("base.css", "style.css")
 SCRIPTS = (
     "dom.js",
+    "chrome.js",
     "report.js",
     "segments.js",
     "fusion.js",
@@ -60,19 +61,18 @@ def write(report: Report, path: Path) -> None:
 
 def page(report: Report, path: Path) -> str:
     """Return the page as it is to lie at `path`, which decides where it looks for the video."""
-    code = "\n".join((PARTS / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    script = f'"use strict";\n(() => {{\n{code}\n}})();\n'
-    style = (PARTS / "style.css").read_text(encoding="utf-8")
-    parts = {
-        "version": html.escape(report.phar_version),
-        "policy": _POLICY.format(script=_hash(script), style=_hash(style)),
-        "title": html.escape(_text(Path(report.video.path).name)),
-        "style": style,
-        "script": script,
-        "report": _inert(contents(report, path)),
-    }
-    template = (PARTS / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], template)
+    text, _ = one_file(
+        PARTS / "page.html",
+        [PARTS / name for name in STYLES],
+        [PARTS / name for name in SCRIPTS],
+        _POLICY,
+        {
+            "version": html.escape(report.phar_version),
+            "title": html.escape(_text(Path(report.video.path).name)),
+            "report": _inert(contents(report, path)),
+        },
+    )
+    return text
 
 
 def contents(report: Report, path: Path) -> dict[str, Any]:
@@ -178,10 +178,6 @@ def _profile(profile: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
 
 def _packed(values: ArrayLike, dtype: str) -> str:
     return base64.b64encode(np.asarray(values, dtype).tobytes()).decode("ascii")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 
 def _text(path: str) -> str:

@@ -20,7 +20,16 @@ _LEAD_S = 0.001
 _INDEXED = ("mov", "matroska")
 
 
-def write_excerpt(video: str | Path, start_s: float, end_s: float, target: str | Path, crf: int = 18) -> None:
+def write_excerpt(
+    video: str | Path,
+    start_s: float,
+    end_s: float,
+    target: str | Path,
+    crf: int = 18,
+    *,
+    max_side_px: int | None = None,
+    timeout_s: float | None = None,
+) -> None:
     """Write the frames of [start_s, end_s) and the sound beside them as H.264 and AAC in mp4.
 
     The excerpt is upright and has square pixels' sides rounded to even numbers. A file whose clock jumps is
@@ -32,10 +41,12 @@ def write_excerpt(video: str | Path, start_s: float, end_s: float, target: str |
         end_s: seconds from the source's first frame.
         target: .mp4, which appears complete or not at all.
         crf: quality of libx264, 0 (best) to 51.
+        max_side_px: a longer side is scaled down to this, in less quality; None leaves the size.
+        timeout_s: ffmpeg is stopped after so many seconds; None lets it take its time.
 
     Raises:
         MediaError: the source cannot be opened.
-        OutputError: the target cannot be written, or the span holds no frame.
+        OutputError: the target cannot be written, the span holds no frame, or it takes too long.
     """
     path = Path(target)
     source = Source(video, num_threads=1)
@@ -58,24 +69,51 @@ def write_excerpt(video: str | Path, start_s: float, end_s: float, target: str |
         *["-i", f"file:{video}"],
         *([] if jump else span),
         *["-map", f"0:{number}", *([] if audio is None else ["-map", f"0:{audio}"])],
-        *["-vf", "scale=trunc(iw*sar/2+0.5)*2:trunc(ih/2)*2,setsar=1", "-fps_mode", "passthrough"],
+        *["-vf", f"scale=trunc(iw*sar/2+0.5)*2:trunc(ih/2)*2,setsar=1{_smaller(max_side_px)}"],
+        *["-fps_mode", "passthrough"],
         *["-enc_time_base:v", "1:90000", "-video_track_timescale", "90000"],
-        *["-c:v", "libx264", "-preset", "veryfast", "-crf", str(crf), "-pix_fmt", "yuv420p"],
+        *[
+            "-c:v",
+            "libx264",
+            "-preset",
+            "superfast" if max_side_px else "veryfast",
+            "-crf",
+            str(crf),
+            "-pix_fmt",
+            "yuv420p",
+        ],
         *["-c:a", "aac", "-map_metadata", "-1", "-map_chapters", "-1"],
         *["-movflags", "+faststart", "-f", "mp4", f"file:{partial}"],
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s
+        )
         if done.returncode:
             reason = " ".join(done.stderr.split())[-200:] or f"ffmpeg ended with {done.returncode}"
             raise OutputError(f"{path}: {start_s:.3f} to {end_s:.3f} s of {video} was not written: {reason}")
         if not _has_picture(partial):
             raise OutputError(f"{path}: {start_s:.3f} to {end_s:.3f} s of {video} holds no frame")
         partial.replace(path)
+    except subprocess.TimeoutExpired:
+        raise OutputError(
+            f"{path}: {start_s:.3f} to {end_s:.3f} s of {video} took more than {timeout_s:g} s; ask for less"
+        ) from None
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _smaller(max_side_px: int | None) -> str:
+    """Return the filter that brings the longer side down to `max_side_px`, both sides even."""
+    if max_side_px is None:
+        return ""
+    side = max_side_px // 2 * 2
+    return (
+        f",scale='min(iw,{side})':'min(ih,{side})':force_original_aspect_ratio=decrease:force_divisible_by=2"
+        ",setsar=1"
+    )
 
 
 def _has_picture(path: Path) -> bool:

@@ -1,8 +1,7 @@
-/* Around the content: heading, theme, keys, what the report was made with. */
+/* Around the content: heading, the keys there are, what the report was made with. */
 
 const Frame = (() => {
   const { video, profile, table } = Report;
-  const THEMES = ["auto", "light", "dark"];
 
   const facts = [
     [
@@ -60,57 +59,10 @@ const Frame = (() => {
     ];
   }
 
-  /** Whether an element needs a key for itself. */
-  function takes(element, key) {
-    const arrow = key.startsWith("Arrow");
-    if (element.matches("input[type=search], input[type=number], select")) return true;
-    if (element.matches("input[type=range]")) return arrow && element.id !== "seek";
-    if (element.matches("input")) return key === " " || arrow;
-    return key === " " && element.matches("button, summary");
-  }
-
-  function listen(table_) {
-    addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
-      const { target, key } = event;
-      if (key === "Escape" && target === byId("search")) {
-        target.value = "";
-        target.dispatchEvent(new Event("input", { bubbles: true }));
-        return target.blur();
-      }
-      const found = table_.find(({ keys }) => keys.includes(key));
-      if (!found || (target instanceof Element && takes(target, key))) return;
-      event.preventDefault();
-      found.act(key, event.shiftKey);
-    });
-    const row = ({ shown, text }) =>
-      make(
-        "tr",
-        {},
-        make("th", { scope: "row" }, ...shown.flatMap((key) => [make("kbd", {}, key), " "])),
-        make("td", {}, text),
-      );
-    byId("keys")
-      .querySelector("tbody")
-      .append(...table_.map(row));
-    byId("help").addEventListener("click", () => byId("keys").showModal());
+  function zooming() {
     byId("zoom-in").addEventListener("click", () => Timeline.zoom(0.5));
     byId("zoom-out").addEventListener("click", () => Timeline.zoom(2));
     byId("zoom-all").addEventListener("click", Timeline.showAll);
-  }
-
-  function theme() {
-    const button = byId("theme");
-    button.addEventListener("click", () => {
-      const now = document.documentElement.dataset.theme ?? "auto";
-      const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
-      if (next === "auto") delete document.documentElement.dataset.theme;
-      else document.documentElement.dataset.theme = next;
-      button.textContent = `Theme: ${next}`;
-      Timeline.theme();
-    });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", Timeline.theme);
-    Timeline.theme();
   }
 
   function start(actions) {
@@ -118,8 +70,9 @@ const Frame = (() => {
     byId("summary").textContent =
       `${clock(video.duration_s, 0)} · ${table.count} windows · profile ${profile.name}`;
     for (const [name, text] of facts) byId("about").append(make("dt", {}, name), make("dd", {}, text));
-    listen(keysOf(actions));
-    theme();
+    Chrome.listen(keysOf(actions));
+    Chrome.theme(Timeline.theme);
+    zooming();
   }
 
   return { start };
