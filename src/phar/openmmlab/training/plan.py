@@ -36,6 +36,8 @@ class Plan:
     """Clips whose stem features are computed once, for nets behind a fixed stem."""
     observed_clips: int | None = None
     """Rendered clips whose joints are found once, for a skeleton net that starts from another's weights."""
+    drawn_clips: int | None = None
+    """Rendered clips that are drawn once, for the moderation net."""
 
     def steps(self, num_examples: int) -> int:
         """Return the iterations for so many training examples."""
