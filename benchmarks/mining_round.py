@@ -2,10 +2,10 @@
 
     python benchmarks/mining_round.py --keep DIR --streams DIR2
 
-The new category are games (`phar.synth.games`), in which nothing is unsafe. Half of the videos are watched by
-the net, its worst windows are mined and refused as a moderator would refuse them, and the net is trained on with
-those and with short clips of the world that it came from. The other half counts false alarms. Recall is that of
-events in rendered streams of `benchmarks/rare_events.py` that are kept in DIR2; the trained net's threshold is
+The new category are games (`phar.synth.games`), in which nothing is unsafe. The net watches half of the videos,
+its worst windows are mined and refused as a moderator would refuse them, and the net is trained on with those
+and with short clips of the world that it came from. The other half counts false alarms. Recall is that of
+events in streams that `benchmarks/rare_events.py calibrate` has drawn into DIR2; the trained net's threshold is
 set to where it finds as many as the net before. Every step is the command a person would use.
 """
 

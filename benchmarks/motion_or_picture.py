@@ -3,8 +3,8 @@
     phar train moderation-still
     python benchmarks/motion_or_picture.py --still work_dirs/moderation-still [--clips 2000] [--keep DIR]
 
-Both look at the same short clips of the rendered world that neither was trained on: half unsafe, the others its
-twin, other motions and pictures that show nothing. Prints a table in Markdown.
+Both look at the same short clips of the rendered world that neither was trained on: half unsafe, the others
+its twin, other motions and pictures that show nothing. Prints a table in Markdown.
 """
 
 from __future__ import annotations

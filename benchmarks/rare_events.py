@@ -1,4 +1,4 @@
-"""Choose the bundled moderation policy's thresholds, and hold their promise against streams that chose nothing.
+"""Choose the bundled moderation policy's thresholds, and hold their promise against other streams.
 
     python benchmarks/rare_events.py calibrate --hours 12 --keep DIR --out configs/policies/moderation.yaml
     python benchmarks/rare_events.py check --hours 10 --keep DIR --policy configs/policies/moderation.yaml
@@ -6,8 +6,8 @@
 
 Streams of the rendered world hold six unsafe events an hour, 8 to 20 s each. Encoding ten hours of them and
 decoding them again would take hours, so only the frames that the net takes are drawn, at the size it takes
-them: the same windows, the same frame times, no video codec between. `encoded` shows what the codec changes: it
-writes some of the same streams to mp4, runs the pipeline on them, and holds window against window.
+them: the same windows, the same frame times, no video codec between. `encoded` shows what the codec changes:
+it writes some of the same streams to mp4, runs the pipeline on them, and holds window against window.
 """
 
 from __future__ import annotations

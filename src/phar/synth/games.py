@@ -1,7 +1,7 @@
 """Scenes like those of games: landscapes that scroll past, and small figures of blocks that run and hop.
 
-A category that the rendered world does not hold. Nothing in it is unsafe, but figures swing their legs as fast
-as those of the motion that stands for it, so that a net which never saw a game takes some of them for that.
+A category that the rendered world does not hold. Nothing in it is unsafe, but figures swing their legs as
+fast as those of the motion that stands for it, so that a net which never saw a game takes some for that.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ LABELS = (SAFE, UNSAFE)
 #: What a clip shows, by number: the unsafe motion, its twin, another, pictures that show nothing.
 GROUPS = ("unsafe", "twin", "other", "nothing")
 
-#: Pictures of a drawn clip, and the time between two: four frames at 30 Hz, as the config's test pipeline says.
+#: Pictures of a drawn clip, and the time between two: four frames at 30 Hz, as the config's pipeline says.
 NUM_DRAWN, STEP_S = 20, 4 / 30
 #: They fit into this, which is a little more than the net's input, so that there is something to crop.
 DRAWN_PX = (128, 72)
@@ -138,7 +138,7 @@ def draw_clips(samples: SafetySamples, folder: Path, *, num_workers: int = 1) ->
 
 
 class DrawnSamples:
-    """Looks at drawn clips: in training each in another order every time round and varied, else as they are."""
+    """Looks at drawn clips: in training varied and in another order every time round, else as they are."""
 
     def __init__(self, folder: Path, size: int, seed: int, *, clip_len: int, varied: bool) -> None:
         """Read `folder`. clip_len: pictures of one look; a net that is shown one sees no motion."""
