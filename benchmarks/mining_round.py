@@ -2,11 +2,11 @@
 
     python benchmarks/mining_round.py --keep DIR --streams DIR2
 
-The new category are games (`phar.synth.games`), in which nothing is unsafe. The net watches half of the videos,
+The new category are games (`phar.synth.games`), in which nothing is unsafe. The net watches half of them,
 its worst windows are mined and refused as a moderator would refuse them, and the net is trained on with those
 and with short clips of the world that it came from. The other half counts false alarms. Recall is that of
-events in streams that `benchmarks/rare_events.py calibrate` has drawn into DIR2; the trained net's threshold is
-set to where it finds as many as the net before. Every step is the command a person would use.
+events in streams that `benchmarks/rare_events.py calibrate` has drawn into DIR2; the trained net's threshold
+is set to where it finds as many as the net before. Every step is the command a person would use.
 """
 
 from __future__ import annotations
