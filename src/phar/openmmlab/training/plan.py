@@ -38,6 +38,8 @@ class Plan:
     """Rendered clips whose joints are found once, for a skeleton net that starts from another's weights."""
     drawn_clips: int | None = None
     """Rendered clips that are drawn once, for the moderation net."""
+    rhythms: bool = False
+    """Whether a 3D net's first layer begins with rhythms; see `phar.openmmlab.training.rhythm`."""
 
     def steps(self, num_examples: int) -> int:
         """Return the iterations for so many training examples."""
