@@ -71,7 +71,7 @@ ANNOTATIONS = {
 #: Validation samples drawn during training.
 _NUM_VAL = 256
 #: The same of clips that are drawn once.
-_NUM_DRAWN_VAL = 1024
+_NUM_DRAWN_VAL = 512
 
 
 def train_model(
