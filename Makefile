@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 SAMPLE ?= samples/five_scenes
 OUT ?= build/demo.json
 # In the order they are trained.
-MODELS := person pose stem rgb motion skeleton audio
+MODELS := person pose stem rgb motion skeleton audio moderation
 
 PACKAGES := $(VENV)/.packages
 RUNTIME := $(VENV)/.installed

@@ -33,11 +33,11 @@ test_pipeline = [
 ]
 
 training = dict(
-    iterations=1200,
+    iterations=900,
     batch_size=16,
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.02),
-    warmup=120,
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.02),
+    warmup=60,
     ema_momentum=0.004,
     clip_norm=10.0,
-    drawn_clips=6000,
+    drawn_clips=2500,
     rhythms=True)
