@@ -17,7 +17,7 @@ SAMPLE ?= samples/five_scenes
 OUT ?= build/demo.json
 # Nets of the bundle, with those that each starts from below. Two are trained at a time, each in one thread that draws
 # its own samples: two such are faster on two cores than one after the other in two.
-MODELS := person stem pose rgb audio skeleton
+MODELS := person stem pose rgb audio skeleton moderation
 TRAINED := $(MODELS:%=work_dirs/%/.trained)
 
 PACKAGES := $(VENV)/.packages

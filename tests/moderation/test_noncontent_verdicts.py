@@ -16,9 +16,9 @@ from phar.profile import load_profile
 from phar.synth.noncontent import KINDS, SIZES, NonContent
 
 
-@pytest.mark.slow
-def test_the_bundled_action_models_call_nothing_something(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", [pytest.param("demo", marks=pytest.mark.slow), "moderation"])
+def test_the_bundled_models_call_nothing_something(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every kind in one size; `phar moderate noncontent` looks at all."""
 
@@ -26,7 +26,7 @@ def test_the_bundled_action_models_call_nothing_something(
         return [NonContent(kind, seed, *SIZES[0], duration_s / 2) for kind in KINDS]
 
     monkeypatch.setattr("phar.moderation.noncontent.non_content", one_of_each)
-    found = list(peaks(Analyzer(load_profile("demo")), load_policy("demo"), 0, tmp_path))
+    found = list(peaks(Analyzer(load_profile(name)), load_policy(name), 0, tmp_path))
     assert {each.video.kind for each in found} == set(KINDS)
     assert [(each.video.kind, each.category, each.probability) for each in found if not each.passes] == []
 

@@ -19,7 +19,7 @@ from phar.schema import UsageError
 if TYPE_CHECKING:
     from phar.openmmlab.training import Settings
 
-NAMES = ("rgb", "skeleton", "audio", "moderation", "person", "pose", "stem")
+NAMES = ("rgb", "skeleton", "audio", "moderation", "person", "pose", "stem", "moderation-still")
 #: Kinds of the bundle's nets whose every sample is a picture that a worker draws.
 _DRAWN = ("scene", "person", "pose")
 #: Flags that say something about one's own data.
@@ -136,7 +136,7 @@ def _on_world(args: argparse.Namespace) -> int:
 
     if args.model not in MODELS:
         raise UsageError(f"{args.model} is trained on one's own data; name it by --data")
-    if args.profile not in (None, "demo"):
+    if args.profile not in (None, "demo", "moderation"):
         raise UsageError(
             f"without --data only the bundled nets are trained, not {args.profile!r}'s; name your data"
         )
@@ -201,6 +201,8 @@ def _train(args: argparse.Namespace, profile: Any) -> bool:
 
     if args.model == "stem":
         raise UsageError("the stem learns where joints and objects are, which only the rendered world tells")
+    if args.model == "moderation-still":
+        raise UsageError("moderation-still is a control on the rendered world; leave --data out")
     plan: dict[str, Any] = {}
     if args.iterations or args.epochs:
         plan |= {"iterations": args.iterations, "epochs": args.epochs}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from phar.openmmlab.clips import read_clip
 from phar.openmmlab.training import (
     LABELS,
     MEASURES,
@@ -25,6 +26,7 @@ from phar.schema import UsageError
 from phar.synth import World, load_world
 from phar.training.metafile import record_checkpoint
 from phar.training.observed import ObservedSamples, find_joints
+from phar.training.safety import DrawnSamples, SafetySamples, draw_clips
 from phar.training.samples import SAMPLES, PoseSamples
 
 
@@ -39,8 +41,7 @@ class Model:
     checkpoint: str | None
     """Its weights, below the checkpoints folder; None for a step whose weights another net takes over."""
     labels: str | None
-    """Which of the world's vocabularies it knows: "labels", "skeleton_labels", "audio_labels", "postures" or
-    None."""
+    """Which vocabulary it knows: a key of `ANNOTATIONS`, "postures" or None."""
     starts_from: str | None = None
     """Model whose training folder, beside this one's, holds the weights to start from."""
 
@@ -54,15 +55,20 @@ MODELS: dict[str, Model] = {
     "rgb": Model("rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "stem"),
     "skeleton": Model("skeleton", "skeleton/stgcnpp_demo.py", "demo/skeleton.safetensors", "skeleton_labels"),
     "audio": Model("audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
+    "moderation": Model("moderation", "moderation/i3d_demo.py", "demo/moderation.safetensors", "safety"),
+    "moderation-still": Model("moderation", "moderation/i3d_demo_still.py", None, "safety"),
 }
-#: Label files of the world's vocabularies.
+#: Label files of the world's vocabularies, and of its stand-in for unsafe.
 ANNOTATIONS = {
     "labels": "annotations/demo/rgb.txt",
     "skeleton_labels": "annotations/demo/skeleton.txt",
     "audio_labels": "annotations/demo/audio.txt",
+    "safety": "annotations/moderation/labels.txt",
 }
 #: Validation samples drawn during training.
 _NUM_VAL = 256
+#: The same of clips that are drawn once.
+_NUM_DRAWN_VAL = 512
 
 
 def train_model(
@@ -77,14 +83,15 @@ def train_model(
 
     model, seed = _model(name), settings.seed
     config = RESOURCES / "configs" / model.config
-    plan = read_plan(load_config(config), config)
+    loaded = load_config(config)
+    plan = read_plan(loaded, config)
     count = iterations or plan.iterations or 1
     rendered = load_world(world)
     build = SAMPLES[model.kind]
     if settings.init_from is None and model.starts_from:
         settings = replace(settings, init_from=Path(out).parent / model.starts_from)
     if model.labels in ANNOTATIONS:
-        labels = getattr(rendered, model.labels)
+        labels = load_labels(RESOURCES / ANNOTATIONS[model.labels])
         settings = replace(settings, labels=labels, init_labels=labels)
     start = time.monotonic()
     kind, num_looks = model.kind, count * plan.batch_size
@@ -110,6 +117,12 @@ def train_model(
     elif plan.observed_clips:
         train_set, val_set = _observed(
             plan.observed_clips, rendered, seed, num_looks, Path(out), settings.num_workers
+        )
+    elif plan.drawn_clips:
+        kind = "rgb"
+        clip_len = read_clip(loaded, "seconds").sampler.clip_len
+        train_set, val_set = _drawn(
+            plan.drawn_clips, clip_len, rendered, seed, num_looks, Path(out), settings.num_workers
         )
     else:
         train_set, val_set = build(rendered, "train", seed, num_looks), build(rendered, "val", seed, _NUM_VAL)
@@ -139,6 +152,19 @@ def _observed(
         find_joints(PoseSamples(world, split, seed, count), profile, folders[-1], num_workers=num_workers)
     others = PoseSamples(world, "train", seed, size)
     return ObservedSamples(folders[0], size, seed, others), ObservedSamples(folders[1], _NUM_VAL, seed, None)
+
+
+def _drawn(
+    num_clips: int, clip_len: int, world: World, seed: int, size: int, out: Path, num_workers: int
+) -> tuple[DrawnSamples, DrawnSamples]:
+    """Clips of the world's stand-in for unsafe, drawn beside `out`, where other nets find them too."""
+    folder = out.parent / "drawn"
+    for split, count in (("train", num_clips), ("val", _NUM_DRAWN_VAL)):
+        draw_clips(SafetySamples(world, split, seed, count), folder / split, num_workers=num_workers)
+    return (
+        DrawnSamples(folder / "train", size, seed, clip_len=clip_len, varied=True),
+        DrawnSamples(folder / "val", _NUM_DRAWN_VAL, seed, clip_len=clip_len, varied=False),
+    )
 
 
 def export(name: str, trained: str | Path, out: str | Path | None = None) -> Path:

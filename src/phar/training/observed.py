@@ -25,7 +25,8 @@ from phar.profile import PersonSpec, Profile
 from phar.schema import FloatArray
 from phar.streams.skeleton import pose_clip
 from phar.streams.table import load_person_finder
-from phar.training.samples import PoseSamples, compressed
+from phar.training.pictures import compressed
+from phar.training.samples import PoseSamples
 
 #: Clips between two notes of how far the finding has come.
 _NOTE_EVERY = 50

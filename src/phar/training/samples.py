@@ -28,6 +28,8 @@ from phar.openmmlab.training import (
 from phar.schema import COCO_MIRRORED, FloatArray
 from phar.streams.features import SAMPLE_RATE_HZ, log_mel
 from phar.synth import PLACES, Clip, World
+from phar.training.pictures import Pixels, compressed, part, tinted
+from phar.training.safety import SafetySamples
 
 WINDOW_S = 7.0
 #: Persons a picture of the world may hold.
@@ -41,8 +43,6 @@ _OPEN_CLIPS = 4
 #: held-out pictures: wrists move fastest and are seen worst.
 _JOINT_ERRORS = np.array([0.014] * 5 + [0.015] * 2 + [0.028] * 2 + [0.038] * 2 + [0.016] * 2 + [0.02] * 4)
 _JOINT_SCORES = np.array([1.0] * 5 + [0.83] * 2 + [0.6] * 2 + [0.48] * 2 + [0.98] * 2 + [0.83] * 4)
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class FrameSamples(WorldSamples):
         if rng.uniform() < 0.4:
             quality = int(rng.integers(25, 90))
             record = replace(record, frames=np.stack([compressed(f, quality) for f in record.frames]))
-        frames, _ = _part(_tinted(record.frames, rng), rng)
+        frames, _ = part(tinted(record.frames, rng), rng)
         return replace(record, frames=frames)
 
     def _draw_frames(self, window: _Window, rng: np.random.Generator) -> FrameRecord:
@@ -158,8 +158,8 @@ class SceneSamples(WorldSamples):
         if self._augment:
             if rng.uniform() < 0.7:
                 frame = compressed(frame, int(rng.integers(30, 90)))
-            frame = _tinted(frame, rng)
-            frame, (left, top, width, height) = _part(frame, rng)
+            frame = tinted(frame, rng)
+            frame, (left, top, width, height) = part(frame, rng)
         sides = np.array([clip.width_px, clip.height_px], np.float32)
         joints = clip.keypoints([time_s])[0] / sides
         joints = (joints[np.isfinite(joints).all((1, 2))] - [left, top]) / [width, height]
@@ -282,28 +282,6 @@ def _drawn_size(clip: Clip) -> dict[str, int]:
     return {"height_px": short} if clip.width_px >= clip.height_px else {"width_px": short}
 
 
-def _part(frames: Pixels, rng: np.random.Generator) -> tuple[Pixels, tuple[float, float, float, float]]:
-    """A random part of pictures (..., H, W, 3), at least 0.82 of each side.
-
-    Also gives where it lies: left, top, width and height in shares of the sides.
-    """
-    height, width = frames.shape[-3:-1]
-    new_height, new_width = (rng.uniform(0.82, 1.0, 2) * (height, width)).astype(int)
-    top, left = (int(rng.integers(0, free + 1)) for free in (height - new_height, width - new_width))
-    part = frames[..., top : top + new_height, left : left + new_width, :]
-    return part, (left / width, top / height, new_width / width, new_height / height)
-
-
-def _tinted(frames: Pixels, rng: np.random.Generator) -> Pixels:
-    """Pictures (..., 3) in another light: gain per channel and lift."""
-    gain = rng.uniform(0.85, 1.15) * rng.uniform(0.85, 1.15, 3)
-    levels = np.arange(256)[:, None] * gain + rng.uniform(-12, 12)
-    table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    rows = np.ascontiguousarray(frames).reshape(-1, *frames.shape[-2:])
-    tinted: Pixels = cv2.LUT(rows, table[None])  # type: ignore[assignment]
-    return tinted.reshape(frames.shape)
-
-
 def _spread_times(window: _Window, count: int, rng: np.random.Generator | None) -> list[float]:
     """Instants in the middle of `count` equal parts of the window, moved a little where `rng` is given."""
     part = (window.end_s - window.start_s) / count
@@ -324,14 +302,6 @@ def _shown(times: NDArray[np.float64], clip: Clip) -> list[float]:
     """The times of the frames that are on screen at the given instants."""
     fps = float(clip.fps)
     return [float(t) for t in np.clip(np.floor(times * fps), 0, clip.num_frames - 1) / fps]
-
-
-def compressed(frame: Pixels, quality: int) -> Pixels:
-    """A picture (H, W, 3) as JPEG leaves it. quality: 1 to 100."""
-    # Colours are coded as if BGR were RGB, which spares turning them round twice and loses as much.
-    _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded: Pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
-    return decoded
 
 
 def _badly_seen(
@@ -378,4 +348,5 @@ SAMPLES: dict[str, Callable[[World, str, int, int], Sequence[Any]]] = {
     "audio": SoundSamples,  # type: ignore[dict-item]
     "person": PictureSamples,  # type: ignore[dict-item]
     "pose": PersonSamples,  # type: ignore[dict-item]
+    "moderation": SafetySamples,  # type: ignore[dict-item]
 }

@@ -36,6 +36,10 @@ class Plan:
     """Clips whose stem features are computed once, for nets behind a fixed stem."""
     observed_clips: int | None = None
     """Rendered clips whose joints are found once, for the skeleton net."""
+    drawn_clips: int | None = None
+    """Rendered clips that are drawn once, for the moderation net."""
+    rhythms: bool = False
+    """Whether a 3D net's first layer begins with rhythms; see `phar.openmmlab.training.rhythm`."""
 
     def steps(self, num_examples: int) -> int:
         """Return the iterations for so many training examples."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from phar.openmmlab import imports, loading
-from phar.openmmlab.training import dense, parallel
+from phar.openmmlab.training import dense, parallel, rhythm
 from phar.openmmlab.training.datasets import CONVERSIONS, RecordDataset, Samples
 from phar.openmmlab.training.export import has_checkpoint, latest_checkpoint
 from phar.openmmlab.training.log import read_log
@@ -211,8 +211,9 @@ class _Building:
         torch.manual_seed(self.settings.seed)
         model = MODELS.build(loading.without_downloads(description))
         model.init_weights()
-        goes_on = self.settings.resume and has_checkpoint(self.work_dir)
-        if self.settings.init_from is not None and not goes_on:
+        if self.plan.rhythms:
+            rhythm.start_with_rhythms(model, self.settings.seed)
+        if self.settings.init_from and not (self.settings.resume and has_checkpoint(self.work_dir)):
             start_from(model, self.settings.init_from, self.settings.labels, self.settings.init_labels)
         if parallel.num_processes() > 1 and not torch.cuda.is_available():
             parallel.share_statistics(model)
