@@ -1,7 +1,7 @@
 /* The page: who is there, what is shown, and keys. */
 
 const Page = (() => {
-  const COUNT_EVERY_MS = 10000;
+  const COUNT_EVERY_MS = 5000;
   let labels = [];
   let view = "review";
   let about = null;
@@ -120,16 +120,17 @@ const Page = (() => {
       Review.deck.leave();
       Labelling.deck.leave();
     });
+    const deck = () => {
+      const chosen = view === "review" || byId("of-video").value;
+      return about && Talk.moderator && chosen ? { review: Review.deck, label: Labelling.deck }[view] : null;
+    };
     setInterval(() => {
-      if (about && !document.hidden) count();
+      if (!about || document.hidden) return;
+      count();
+      // Something may have come, or be free again.
+      if (deck()?.first === null) deck().fill();
     }, COUNT_EVERY_MS);
-    enter().then(() => {
-      const renew = () => {
-        const deck = { review: Review.deck, label: Labelling.deck }[view];
-        if (deck && Talk.moderator && (view === "review" || byId("of-video").value)) deck.fill();
-      };
-      setInterval(renew, ((about?.lease_s ?? 300) * 1000) / 3);
-    });
+    enter().then(() => setInterval(() => deck()?.fill(), ((about?.lease_s ?? 300) * 1000) / 3));
   }
 
   return {
