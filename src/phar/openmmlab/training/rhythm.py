@@ -3,7 +3,7 @@
 Filters drawn at random see mostly what stands still, which is nearly all of a picture, and a net that
 starts from them has to find out first that time matters. Here the first convolution begins as a bank of
 rhythms: each of a few random patterns in space is multiplied with every cosine and sine that fits into the
-kernel's length. A pair of these says how strongly something moves at that rate, whatever its phase; the layers
+kernel's length. A pair of these says how strongly something moves at that rate, whatever its phase; layers
 behind need only say where. All of it is trained like any other weight.
 
 Source: Adelson and Bergen, Spatiotemporal energy models for the perception of motion, 1985.
