@@ -34,9 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def painted(tmp_path: Path) -> Path:
-    """Clips of one size whose every picture is painted with clip and place: 10 * clip + place."""
+    """Clips of one size whose every picture is of one grey: 60 + 20 * clip + place."""
     groups = ("unsafe", "twin", "other", "nothing", "unsafe", "other")
-    pictures = np.zeros((len(groups), NUM_DRAWN, DRAWN_PX[1], DRAWN_PX[0], 3), np.uint8)
+    pictures = np.full((len(groups), NUM_DRAWN, DRAWN_PX[1], DRAWN_PX[0], 3), 60, np.uint8)
     pictures += (np.arange(len(groups)) * NUM_DRAWN)[:, None, None, None, None].astype(np.uint8)
     pictures += np.arange(NUM_DRAWN)[None, :, None, None, None].astype(np.uint8)
     np.save(tmp_path / "pictures.npy", pictures)
@@ -98,7 +98,7 @@ def test_validation_shows_each_clip_s_middle_as_a_window_of_two_seconds_does(pai
     assert [shown[i].label for i in range(6)] == [1, 0, 0, 0, 1, 0]
     assert [shown.group(i) for i in range(3)] == ["unsafe", "twin", "other"]
     # The sixteenth frame lies beyond a window of 60 frames, so the fifteenth is shown again.
-    assert shown[1].frames[:, 0, 0, 0].tolist() == [20 + 2 + i for i in (*range(15), 14)]
+    assert shown[1].frames[:, 0, 0, 0].tolist() == [60 + 20 + 2 + i for i in (*range(15), 14)]
 
 
 def test_training_looks_keep_what_is_true(painted: Path) -> None:
