@@ -408,4 +408,4 @@ def _bar(videos: Sequence[Path]) -> Iterator[Progress]:
 def _say(text: str, out: bool = False) -> None:
     from tqdm import tqdm
 
-    tqdm.write(text, file=sys.stdout if out else sys.stderr)
+    tqdm.write(shown(text), file=sys.stdout if out else sys.stderr)
