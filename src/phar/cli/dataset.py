@@ -221,6 +221,12 @@ def _scenes(args: argparse.Namespace) -> int:
     videos = _videos(args.inputs)
     found: list[Indexed] = []
     failed: list[str] = []
+    if args.out:
+        unnamed = [video for video in videos if not _is_unicode(video)]
+        failed += [f"{video}: its name is not UTF-8, which a table must be; rename it" for video in unnamed]
+        for line in failed if len(videos) > 1 else []:
+            _say(f"phar dataset: {line}")
+        videos = [video for video in videos if video not in unnamed]
     with _bar(videos) as progress:
         for each in index_all(videos, _detector(args), args.cache, args.jobs, progress):
             if each.index is None:
@@ -239,6 +245,14 @@ def _scenes(args: argparse.Namespace) -> int:
         write_shots(found, args.out)
         print(f"{args.out}: {sum(len(each.index.shots()) for each in found if each.index)} shots")
     return _SOME_FAILED if failed else 0
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -394,4 +408,4 @@ def _bar(videos: Sequence[Path]) -> Iterator[Progress]:
 def _say(text: str, out: bool = False) -> None:
     from tqdm import tqdm
 
-    tqdm.write(text, file=sys.stdout if out else sys.stderr)
+    tqdm.write(shown(text), file=sys.stdout if out else sys.stderr)

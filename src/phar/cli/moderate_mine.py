@@ -14,6 +14,7 @@ from pathlib import Path
 
 from phar.cli.values import count, unit
 from phar.export import read_report
+from phar.foreign import shown
 from phar.schema import MediaError, OutputError, Report, ReportError, UsageError
 
 _FORMATS = ("cvat", "label-studio", "via3")
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         policy, reports, Mining(args.quota, args.lower, tuple(args.why)), _pictures(reports, missing)
     )
     for video in sorted(missing):
-        print(f"phar moderate mine: {video} cannot be read and was left out", file=sys.stderr)
+        print(f"phar moderate mine: {shown(video)} cannot be read and was left out", file=sys.stderr)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

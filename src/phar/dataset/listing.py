@@ -32,7 +32,10 @@ def read_clips(path: Path) -> tuple[Clip, ...]:
     """
     if path.is_dir() or path.suffix.lower() != ".csv":
         return read_manifest(path)
-    rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise UsageError(f"{path}: cannot be read ({error}); save it as CSV") from None
     columns = set(rows[0]) if rows else set()
     if set(COLUMNS) <= columns:
         return read_manifest(path)
@@ -44,10 +47,10 @@ def read_clips(path: Path) -> tuple[Clip, ...]:
 
 def _clip(path: Path, number: int, name: str, row: Mapping[str, str | None]) -> Clip:
     named, label = (row[name] or "").strip(), (row["label"] or "").strip()
-    file = (path.resolve().parent / named).resolve()
     group = (row.get("group") or "").strip() or named
     split = (row.get("split") or "").strip() or _dealt(group)
     try:
+        file = (path.resolve().parent / named).resolve()
         start_s = float(row.get("start_s") or 0.0)
         end_s = float(row.get("end_s") or 0.0) or _length_s(file)
         return Clip(

@@ -109,7 +109,7 @@ def write_shorts(
     rows = ",\n  ".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
     document = f'{json.dumps(head, ensure_ascii=False)[:-1]},\n "clips": [\n  {rows}\n ]}}\n'
     with replacing(plan.listing) as temporary:
-        temporary.write_text(document, encoding="utf-8")
+        temporary.write_text(document, encoding="utf-8", errors="replace")
 
 
 def _entry(path: Path, short: Short, framing: Framing | None) -> dict[str, Any]:
