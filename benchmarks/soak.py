@@ -35,6 +35,9 @@ FPS, SOUND_HZ = 25, 16000
 #: What is looked at when so much of the library is done.
 SHARES = (0.05, 0.2, 0.4, 0.6, 0.8, 1.0)
 
+#: Handles and threads that a worker has for the video it is already at when it is looked at.
+IN_USE = 8
+
 #: Memory may grow by this much after the first fifth: what is cached for labels and sizes that come later.
 ALLOWED_GROWTH = 0.1
 
@@ -190,8 +193,8 @@ def _grew(looks: list[Look]) -> bool:
     """Tell whether the last of some looks holds more than the first."""
     first, last = looks[0], looks[-1]
     return (
-        last.handles > first.handles
-        or last.threads > first.threads
+        last.handles > first.handles + IN_USE
+        or last.threads > first.threads + IN_USE
         or last.memory_mib > first.memory_mib * (1 + ALLOWED_GROWTH)
     )
 

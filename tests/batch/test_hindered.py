@@ -52,11 +52,11 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_full_disk_ends_the_batch_and_the_next_goes_on(
     start: Start, tmp_path: Path, said: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int
 ) -> None:
-    assert start(tmp_path / "undisturbed", "--workers", "2").wait(120) == 7
+    assert start(tmp_path / "undisturbed", "--workers", "2").wait(280) == 7
     (tmp_path / "log").unlink()
     monkeypatch.setenv("FREE", str(free_bytes))
     process = start(tmp_path / "out", "--workers", "2", within=(*ALONE, FULL, "sh"))
-    assert process.wait(120) == 0, process.stderr and process.stderr.read()
+    assert process.wait(280) == 0, process.stderr and process.stderr.read()
     assert (said / "1.code").read_text() == "5\n"
     err = (said / "1.err").read_text().splitlines()
     # The broken video may have failed before.
@@ -68,12 +68,12 @@ def test_a_full_disk_ends_the_batch_and_the_next_goes_on(
 
 
 def test_outputs_that_may_not_be_written(start: Start, tmp_path: Path, said: Path) -> None:
-    assert start(tmp_path / "out").wait(120) == 7
+    assert start(tmp_path / "out").wait(280) == 7
     before = outputs(tmp_path / "out")
     (tmp_path / "log").unlink()
     for out in (tmp_path / "out", tmp_path / "out" / "new"):
         process = start(out, "--topk", "2", within=(*ALONE, READ_ONLY, "sh"))
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=280)
         assert process.returncode == 5
         assert err.count(b"\n") == 1
         assert b" cannot be written: " in err
@@ -84,20 +84,20 @@ def test_outputs_that_may_not_be_written(start: Start, tmp_path: Path, said: Pat
 def test_a_library_that_vanishes_in_the_middle_is_tried_again_when_it_is_back(
     start: Start, tmp_path: Path, scripted_library: Path
 ) -> None:
-    assert start(tmp_path / "undisturbed", "--workers", "2").wait(120) == 7
+    assert start(tmp_path / "undisturbed", "--workers", "2").wait(280) == 7
     (tmp_path / "log").unlink()
     process = start(tmp_path / "out", "--workers", "2")
     assert process.stdout is not None
     assert b": analysed " in process.stdout.readline()
     scripted_library.rename(tmp_path / "away")
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=280)
     assert process.returncode == 7
     failures = err.splitlines()
     assert 2 <= len(failures) <= NUM_VIDEOS + 1
     assert all(line.endswith((b": No such file or directory", b": is broken")) for line in failures), failures
     # Also those that were under way, of which nothing is known but that they went away.
     (tmp_path / "away").rename(scripted_library)
-    assert start(tmp_path / "out", "--workers", "2").wait(120) == 7
+    assert start(tmp_path / "out", "--workers", "2").wait(280) == 7
     assert outputs(tmp_path / "out") == outputs(tmp_path / "undisturbed")
 
 
@@ -111,13 +111,13 @@ def test_one_video_that_vanishes_while_it_is_analysed(
     while not (log.exists() and "long" in log.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     (scripted_library / "long.mp4").rename(tmp_path / "long.mp4")
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=280)
     assert process.returncode == 7
     assert f"{scripted_library}/long.mp4: No such file or directory" in err.decode()
     assert not (tmp_path / "out/reports/library/long.mp4.json").exists()
     (tmp_path / "long.mp4").rename(scripted_library / "long.mp4")
     log.unlink()
-    assert start(tmp_path / "out").wait(120) == 7
+    assert start(tmp_path / "out").wait(280) == 7
     assert log.read_text().splitlines() == [f"{str(scripted_library / 'long.mp4')!a}"]
     assert (tmp_path / "out/reports/library/long.mp4.json").exists()
 
@@ -128,12 +128,12 @@ def test_a_clock_that_goes_back(start: Start, tmp_path: Path, scripted_library: 
     for path in scripted_library.rglob("*.mp4"):
         os.utime(path, (tomorrow, tomorrow))
     flags = ("--workers", "2", "--since", "1h")
-    assert start(tmp_path / "out", *flags).wait(120) == 7
+    assert start(tmp_path / "out", *flags).wait(280) == 7
     (tmp_path / "log").unlink()
     path = scripted_library / "1" / "video 1.mp4"
     path.write_bytes(bytes(path.stat().st_size))
     os.utime(path, (tomorrow - 7200, tomorrow - 7200))
-    assert start(tmp_path / "out", *flags).wait(120) == 7
+    assert start(tmp_path / "out", *flags).wait(280) == 7
     assert (tmp_path / "log").read_text().splitlines() == [f"{str(path)!a}"]
     report = json.loads((tmp_path / "out/reports/library/1/video 1.mp4.json").read_text())
     assert report["video"]["duration_s"] == path.stat().st_size

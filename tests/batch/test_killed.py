@@ -40,7 +40,7 @@ def test_killed_at_random_moments(start: Start, tmp_path: Path) -> None:
     for flags in rounds:
         began = time.monotonic()
         process = start(tmp_path / "undisturbed", "--workers", "2", *flags)
-        assert process.wait(120) == 7
+        assert process.wait(280) == 7
         lasted_s.append(time.monotonic() - began)
         expected.append(outputs(tmp_path / "undisturbed"))
     assert len(expected[0]["video"]) == NUM_VIDEOS + 2
@@ -60,7 +60,7 @@ def test_killed_at_random_moments(start: Start, tmp_path: Path) -> None:
                 process = start(out, "--workers", rng.choice("12"), *flags)
                 try:
                     # From the start of the interpreter to beyond the end of what is left to do.
-                    code = process.wait(rng.uniform(0.1, 0.9) * whole_s if kills < NUM_KILLS else 120)
+                    code = process.wait(rng.uniform(0.1, 0.9) * whole_s if kills < NUM_KILLS else 280)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
@@ -103,7 +103,7 @@ def test_interrupted(start: Start, tmp_path: Path, number: int, code: int, every
     before_it = done(out)
     assert len(before_it) == 1 + len(said.splitlines()) - 1 + len(err.splitlines()) - 1
     (tmp_path / "log").write_text("")
-    assert start(out, "--workers", "2").wait(120) == 7
+    assert start(out, "--workers", "2").wait(280) == 7
     assert not before_it & set((tmp_path / "log").read_text().splitlines())
     assert len(done(out)) == NUM_VIDEOS + 2
 

@@ -214,7 +214,7 @@ def test_a_final_training_takes_val_as_well(sounds: Path, trained: Path, tmp_pat
         (("skeleton", "--data", "{sounds}"), "is a folder of audio examples"),
         (("stem", "--data", "{sounds}"), "only the rendered world tells"),
         (("audio", "--labels", "{sounds}/labels.txt"), "--labels is about one's own data"),
-        (("moderation",), "moderation is trained on one's own data"),
+        (("moderation-still", "--data", "{sounds}"), "moderation-still is a control on the rendered world"),
         (("audio", "--data", "{sounds}", "--export"), "--export needs the name of the profile"),
         (("audio", "--data", "{sounds}", "--export", "mine.json"), "a profile is a .yaml file"),
         (

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from phar.cli.judging import add_running, add_truth, look, truths_of
 from phar.cli.values import seconds, unit
+from phar.foreign import shown
 from phar.schema import UsageError
 
 if TYPE_CHECKING:
+    from phar.evaluate.predictions import Said
     from phar.evaluate.runs import Runs
     from phar.evaluate.summary import Model
     from phar.evaluate.truth import VideoTruth
@@ -93,10 +95,12 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.out)
     named = _named(args)
     with truths_of(args) as truths:
+        # Before any analysis: that takes as long as the videos, and a wrong file is told at once.
+        predictions = _predictions(args, named, truths)
         runs = _runs(args, named, truths)
-        models, shown = _models(args, truths, runs)
+        models, kept = _models(args, truths, runs, predictions)
     document = summarize(models, controls=args.controls)
-    document["left_out"] = [truth.name for truth in truths if truth.name not in shown]
+    document["left_out"] = [truth.name for truth in truths if truth.name not in kept]
     if args.person_frames:
         document["models"][0]["person"] = _person(args, named)
     if args.out:
@@ -152,28 +156,40 @@ def _runs(
     ]
 
 
-def _models(
-    args: argparse.Namespace, truths: Sequence[VideoTruth], runs: Sequence[Runs]
-) -> tuple[list[Model], set[str]]:
-    """Return what is compared, and the names of the videos on which it is."""
-    from phar.evaluate.comparison import common, compared
+def _predictions(
+    args: argparse.Namespace, named: Mapping[str, Profile | Path], truths: Sequence[VideoTruth]
+) -> dict[str, dict[str, list[Said]]]:
+    """Return what other tools say, by the names they have in the tables."""
     from phar.evaluate.predictions import read_predictions
 
-    predictions = {}
+    predictions: dict[str, dict[str, list[Said]]] = {}
     for text in args.predictions:
         name, value = _split(text)
         name = name or Path(value).stem
-        if name in predictions or any(run.name == name for run in runs):
+        if name in predictions or name in named:
             raise UsageError(f"two models are called {name!r}; name one of them: OTHER={value}")
         predictions[name], unknown = read_predictions(Path(value), truths)
         if unknown:
             rest = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-            print(f"{value}: no such video: {', '.join(unknown[:3])}{rest}; left out", file=sys.stderr)
-    shown = common(truths, runs)
-    if len(shown) < len(truths):
-        print(f"{len(truths) - len(shown)} of {len(truths)} videos have no report; left out", file=sys.stderr)
-    models = compared(shown, runs, predictions, window_s=args.window, threshold=args.prediction_threshold)
-    return models, {truth.name for truth in shown}
+            names = shown(", ".join(unknown[:3]))
+            print(f"{value}: no such video: {names}{rest}; left out", file=sys.stderr)
+    return predictions
+
+
+def _models(
+    args: argparse.Namespace,
+    truths: Sequence[VideoTruth],
+    runs: Sequence[Runs],
+    predictions: Mapping[str, Mapping[str, Sequence[Said]]],
+) -> tuple[list[Model], set[str]]:
+    """Return what is compared, and the names of the videos on which it is."""
+    from phar.evaluate.comparison import common, compared
+
+    kept = common(truths, runs)
+    if len(kept) < len(truths):
+        print(f"{len(truths) - len(kept)} of {len(truths)} videos have no report; left out", file=sys.stderr)
+    models = compared(kept, runs, predictions, window_s=args.window, threshold=args.prediction_threshold)
+    return models, {truth.name for truth in kept}
 
 
 def _person(args: argparse.Namespace, named: Mapping[str, Profile | Path]) -> dict[str, float]:
