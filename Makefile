@@ -56,7 +56,7 @@ lint: $(DEVELOP)
 
 test: lint
 	@sh requirements/browser.sh
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(RUNTIME)
 	$(BIN)/python benchmarks/speed.py

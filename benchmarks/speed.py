@@ -204,9 +204,9 @@ def table(runs: dict[str, list[dict[str, Any]]]) -> str:
 
 def machine() -> str:
     """Name the processor, its cores and whether it computes in bf16."""
-    from openvino import Core
+    from phar.openmmlab.backends import openvino_core
 
-    core = Core()
+    core = openvino_core()
     bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     name = core.get_property("CPU", "FULL_DEVICE_NAME")
     where = f"{name}, {os.cpu_count()} cores, {'bf16' if bf16 else 'no bf16'}, {platform.system()}"

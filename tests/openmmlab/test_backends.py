@@ -1,5 +1,7 @@
 """OpenVINO says what torch says, converts once, and steps aside where it cannot."""
 
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -182,3 +184,26 @@ def test_large_inputs_go_in_small_batches() -> None:
     assert [len(part) for part in backends.in_powers_of_two(crops)] == [16, 16, 4, 1]
     assert [len(part) for part in backends.in_powers_of_two(clips)] == [1, 1, 1]
     assert [len(part) for part in backends.in_powers_of_two(clips[:, : 1 << 21])] == [2, 1]
+
+
+def test_signals_are_handled_after_nets_are_gone() -> None:
+    """Once killed by the next signal, or had memory overwritten: its stack was that of a core that was gone."""
+    code = """
+import gc, os, signal
+import numpy as np
+from torch import nn
+from phar.openmmlab.backends import NetSource, OpenVinoNet
+nets = []
+for width in (3, 4, 5):
+    nets.append(OpenVinoNet(NetSource.of(nn.Linear(width, 2)), fall_back=False))
+    nets[-1](np.zeros((1, width), np.float32))
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+while nets:
+    del nets[0]
+    gc.collect()
+    os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=250, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "handled\n" * 3), done.stderr

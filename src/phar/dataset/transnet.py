@@ -78,10 +78,11 @@ class TransNet:
 
 
 def _load(weights: Path) -> Any:
-    import openvino
+    # It brings torch along, which the other detectors do without.
+    from phar.openmmlab.backends import openvino_core
 
     try:
-        core = openvino.Core()
+        core = openvino_core()
         model = core.read_model(weights)
         (given,) = model.inputs
         model.reshape({given: [1, _WINDOW, 27, 48, 3]})

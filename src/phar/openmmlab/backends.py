@@ -164,10 +164,8 @@ class OpenVinoNet:
 
     def _prepare(self, batch: NDArray[Any]) -> tuple[Any, bool]:
         """The compiled net for this shape of input, and whether it takes batches of any size."""
-        import openvino
-
         shape, dtype = batch.shape[1:], str(batch.dtype)
-        core = openvino.Core()
+        core = openvino_core()
         for any_batch in (True, False):
             path = self.path_of(shape, dtype, any_batch=any_batch, int8=self._int8)
             if path.is_file():
@@ -186,9 +184,7 @@ class OpenVinoNet:
         Gives the OpenVINO model, the same compiled for float32, and whether N may be any number. What it
         says has been held against torch. Raises whatever stands in the way.
         """
-        import openvino
-
-        core = openvino.Core()
+        core = openvino_core()
         # A trace may freeze the batch size it saw; another size, checked, tells. One row is tried first, for
         # tracing keeps what every layer gives.
         for traced, checked, any_batch in ((1, 2, True), (2, 1, True), (1, 1, False)):
@@ -314,9 +310,19 @@ def openvino_options() -> dict[str, Any]:
 
 
 @cache
-def openvino_precision() -> str:
-    """Arithmetic that OpenVINO chooses on this CPU: bf16 or f32."""
+def openvino_core() -> Any:
+    """The process's one OpenVINO core, which stays.
+
+    Each core gives the thread that first uses it a stack for signal handlers. Where cores go in another order
+    than they came, or the last one goes, that stack is taken away and yet used by the next signal.
+    """
     import openvino
 
-    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino.Core()
+
+
+@cache
+def openvino_precision() -> str:
+    """Arithmetic that OpenVINO chooses on this CPU: bf16 or f32."""
+    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from phar.openmmlab.backends import NetSource, OpenVinoNet
+from phar.openmmlab.backends import NetSource, OpenVinoNet, openvino_core
 from phar.openmmlab.bare import BareNet, bare_net
 from phar.openmmlab.detector import TWO_STAGES, stages_of
 from phar.schema import ModelError, OutputError
@@ -85,14 +85,12 @@ def _write_openvino(net: BareNet, path: Path) -> bool:
 
 
 def _write_onnx(net: BareNet, path: Path) -> bool:
-    import openvino
-
     example = torch.from_numpy(net.example[:1])
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         # The newer exporter needs one more package and gives no more here.
         torch.onnx.export(net.module, (example,), path, input_names=["input"], dynamo=False, opset_version=17)
-    compiled: Any = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled: Any = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     OpenVinoNet(NetSource.of(net.module), fall_back=False).check(compiled, net.example[:1])
     return False
 

@@ -47,14 +47,12 @@ def quantize(
         import nncf
     except ImportError as error:
         raise ModelError("quantizing needs NNCF; install it with `pip install nncf==3.4.0`") from error
-    import openvino
-
     *sides, dtype = shape
     paths = {a: net.path_of(sides, dtype, any_batch=a, int8=False) for a in (True, False)}
     any_batch = next((a for a, path in paths.items() if path.is_file()), None)
     if any_batch is None:
         raise ModelError(f"the net is not converted for inputs of {sides}; run it with --backend openvino")
-    core = openvino.Core()
+    core = backends.openvino_core()
     model = core.read_model(paths[any_batch])
     rows = [row[None] for row in inputs]
     transformer = any(op.get_type_name() in _ATTENTION for op in model.get_ops())

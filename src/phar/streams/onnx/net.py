@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from phar.openmmlab.backends import openvino_options, openvino_precision
+from phar.openmmlab.backends import openvino_core, openvino_options, openvino_precision
 from phar.profile import OnnxSpec
 from phar.schema import FloatArray, ModelError
 
@@ -44,10 +44,8 @@ class OnnxNet:
         """Of the arithmetic: f32 or bf16."""
         options = openvino_options() | ({"INFERENCE_PRECISION_HINT": precision} if precision else {})
         try:
-            import openvino
-
             model.reshape(shape)
-            self._net = openvino.Core().compile_model(model, "CPU", options)
+            self._net = openvino_core().compile_model(model, "CPU", options)
             probe = np.zeros((self._batch or 1, *shape[1:]), self._dtype)
             given = self._net(probe)[self._output].shape
         except Exception as error:
@@ -111,8 +109,6 @@ class OnnxNet:
 
 
 def _read(path: Path) -> Any:
-    import openvino
-
     if not path.is_file():
         raise ModelError(f"{path} is not there; check the path")
     try:
@@ -123,7 +119,7 @@ def _read(path: Path) -> Any:
     if _BESIDE in content:
         raise ModelError(f"{path} keeps weights in a file beside it; save it as one whole .onnx file")
     try:
-        return openvino.Core().read_model(content, b"")
+        return openvino_core().read_model(content, b"")
     except Exception as error:
         raise ModelError(
             f"{path} is no ONNX net that OpenVINO can read ({_line(error)}); export it anew"
