@@ -187,7 +187,7 @@ def test_large_inputs_go_in_small_batches() -> None:
 
 
 def test_signals_are_handled_after_nets_are_gone() -> None:
-    """Once killed by the next signal, or had memory overwritten: its stack was that of a core that was gone."""
+    """A signal once ended the process or overwrote memory, on a stack that went with its core."""
     code = """
 import gc, os, signal
 import numpy as np
