@@ -89,7 +89,7 @@ def streams(options: argparse.Namespace, profile: str) -> tuple[list[Watched], l
     """Truth of the drawn streams, and what a profile's net makes of them."""
     loaded = load_profile(profile)
     spec = loaded.streams[rare_events.STREAM]
-    net = Recognizer.load(spec.config, spec.checkpoint, 2, sampling=spec.sampling)
+    net = Recognizer.load(spec.model.config, spec.model.checkpoint, 2, sampling=spec.sampling)
     watched, reports = [], []
     for path in sorted(options.streams.glob("windows-1000000-*.npy"))[: round(options.hours * 3)]:
         clip, frames = rare_events.stream(1_000_000, int(path.stem[-3:])), np.load(path, mmap_mode="r")
@@ -121,7 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     keep: Path = options.keep.resolve()
     profile = load_profile("moderation")
-    checkpoint = profile.streams[rare_events.STREAM].checkpoint
+    checkpoint = profile.streams[rare_events.STREAM].model.checkpoint
     policy = load_policy("moderation")
     category = policy.categories[0]
 

@@ -61,9 +61,9 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for the drawn clips")
     options = parser.parse_args()
     spec = load_profile("moderation").streams["moderation"]
-    assert spec.checkpoint is not None
+    assert spec.model.checkpoint is not None
     nets = {
-        "16 pictures over 2 s": (spec.config, spec.checkpoint),
+        "16 pictures over 2 s": (spec.model.config, spec.model.checkpoint),
         "one picture": (RESOURCES / "configs/moderation/i3d_demo_still.py", best_checkpoint(options.still)),
     }
     with tempfile.TemporaryDirectory() as temporary:

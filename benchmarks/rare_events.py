@@ -66,7 +66,8 @@ def draw(profile_name: str, folder: Path, job: tuple[int, int]) -> Path:
     if not path.exists():
         profile = load_profile(profile_name)
         spec = profile.streams[STREAM]
-        net = Recognizer.load(spec.config, None, len(spec.labels), backend="torch", sampling=spec.sampling)
+        config, count = spec.model.config, len(spec.labels)
+        net = Recognizer.load(config, None, count, backend="torch", sampling=spec.sampling)
         partial_path = path.with_suffix(".part")
         with partial_path.open("wb") as file:
             np.save(file, window_frames(stream(seed, index), profile, net))
@@ -112,9 +113,8 @@ def judged(options: argparse.Namespace, seed: int) -> tuple[list[Watched], list[
     """Truth and reports of the drawn streams of a seed."""
     profile = load_profile(options.profile)
     spec = profile.streams[STREAM]
-    net = Recognizer.load(
-        spec.config, spec.checkpoint, len(spec.labels), backend=options.backend, sampling=spec.sampling
-    )
+    files, count = (spec.model.config, spec.model.checkpoint), len(spec.labels)
+    net = Recognizer.load(*files, count, backend=options.backend, sampling=spec.sampling)
     watched, reports = [], []
     for index, path in enumerate(drawn(options, seed)):
         clip, frames = stream(seed, index), np.load(path, mmap_mode="r")

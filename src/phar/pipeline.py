@@ -31,7 +31,7 @@ Progress = Callable[[str, float, float], None]
 #: A chunk is closed when it holds this many windows or this many bytes of frames, whichever
 #: comes first: batches for the nets, and a bound on memory for large pictures.
 CHUNK_WINDOWS = 4
-_CHUNK_BYTES = 400 * 2**20
+_CHUNK_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """OpenVINO says what torch says, converts once, and steps aside where it cannot."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -207,3 +208,16 @@ while nets:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=250, check=False
     )
     assert (done.returncode, done.stdout) == (0, "handled\n" * 3), done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").is_file(), reason="asks Linux what is in memory")
+def test_weights_are_in_memory_once(cache: Path) -> None:
+    net = backends.NetSource.of(nn.Linear(1024, 1024))
+    batch = np.ones((2, 1024), np.float32)
+    expected = backends.OpenVinoNet(net, fall_back=False)(batch)
+    again = backends.OpenVinoNet(net, fall_back=False)
+    np.testing.assert_array_equal(again(batch)[0], expected[0])
+    (weights,) = cache.glob("*.bin")
+    assert weights.stat().st_size > 4 << 20
+    mappings = Path("/proc/self/smaps").read_text().split(f"{weights.resolve()}\n")[1:]
+    assert mappings and all(int(re.search(r"Rss:\s+(\d+) kB", each)[1]) < 100 for each in mappings)

@@ -136,7 +136,7 @@ class MediaReader:
         audio_hz: int | None = None,
         *,
         queue_windows: int = 2,
-        queue_bytes: int = 256 << 20,
+        queue_bytes: int = 128 << 20,
         window_bytes: int = 256 << 20,
         num_threads: int | None = None,
         needed: Callable[[float, float], bool] | None = None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import mmap
 import os
 import sys
 import tempfile
@@ -169,7 +170,9 @@ class OpenVinoNet:
         for any_batch in (True, False):
             path = self.path_of(shape, dtype, any_batch=any_batch, int8=self._int8)
             if path.is_file():
-                return core.compile_model(core.read_model(path), "CPU", openvino_options()), any_batch
+                compiled = core.compile_model(core.read_model(path), "CPU", openvino_options())
+                give_back_pages(path.with_suffix(".bin"))
+                return compiled, any_batch
         if self._int8:
             raise ModelError(_UNQUANTIZED)
         model, exact, any_batch = self.converted(batch)
@@ -248,6 +251,21 @@ def give_back_memory() -> None:
     # Only glibc has it; what others keep is theirs to decide.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def give_back_pages(path: Path) -> None:
+    """Let the system have the memory back in which a file is mapped; what is touched again is read again.
+
+    OpenVINO maps a net's weights, makes its own copy of them in another order, and keeps both.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mapped = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
+        madvise = ctypes.CDLL(None).madvise
+        for addresses, rights, *_, name in mapped:
+            # Pages that may be written to would be lost.
+            if name == str(path.resolve()) and rights.startswith("r--"):
+                start, end = (int(each, 16) for each in addresses.split("-"))
+                madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
 
 
 def make_net(net: nn.Module | NetSource, device: torch.device, backend: str = "auto") -> Net:
