@@ -52,6 +52,7 @@ lint: $(DEVELOP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=src $(BIN)/mypy --config-file= --ignore-missing-imports --follow-imports=silent benchmarks
 	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.gpu
 
 test: lint

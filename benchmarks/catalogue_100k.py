@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def fill(folder: Path, num_videos: int) -> float:
         writing_s += time.perf_counter() - start
         for i, item in enumerate(found):
             seen = made_up(rng)
+            assert item.stamp is not None
             start = time.perf_counter()
             catalogue.looked(i + 1, f"{i:064x}", item.stamp)
             catalogue.done(i + 1, seen, f"{i:064x}", "analysis", "settings")
@@ -132,11 +134,9 @@ def main() -> None:
             argv = ["find", "--catalogue", folder, *flags]
             said = io.StringIO()
             with redirect_stdout(said):
-                inside_s = median_s(lambda argv=argv: phar.main(argv), args.repeats)
+                inside_s = median_s(partial(phar.main, argv), args.repeats)
             command = [sys.executable, "-m", "phar.cli.main", *argv]
-            whole_s = median_s(
-                lambda command=command: subprocess.run(command, stdout=-3, check=True), args.repeats
-            )
+            whole_s = median_s(partial(subprocess.run, command, stdout=-3, check=True), args.repeats)
             hits = len(said.getvalue().splitlines()) // args.repeats
             print(f"{name:30} {hits:7} {inside_s:7.3f} {whole_s:7.3f}")
         start = time.perf_counter()

@@ -113,8 +113,8 @@ def mutated(files: Sequence[bytes], rng: random.Random) -> bytes:
         elif kind == 5:
             other = rng.choice(files)
             begin = rng.randrange(len(other))
-            piece = other[begin : begin + rng.choice((8, 256, 4096))]
-            data[at : at + len(piece)] = piece
+            taken = other[begin : begin + rng.choice((8, 256, 4096))]
+            data[at : at + len(taken)] = taken
         elif kind == 6:
             data[at : at + rng.choice((4, 64))] = rng.randbytes(rng.choice((4, 64)))
         else:

@@ -50,17 +50,21 @@ def encode_minute(path: Path, fps: int) -> None:
         container.mux(audio.encode(None))
 
 
+def timing(packet: av.Packet) -> tuple[int, int, int, Fraction]:
+    """Presentation, decoding, duration and their unit of a packet that has them all."""
+    pts, dts, duration, base = packet.pts, packet.dts, packet.duration, packet.time_base
+    assert pts is not None and dts is not None and duration is not None and base is not None
+    return pts, dts, duration, base
+
+
 def repeat(minute: Path, path: Path, count: int) -> None:
     """Write the packets of a file `count` times, one after the other."""
     with av.open(str(minute)) as source, av.open(str(path), "w") as target:
         streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
         packets = [
-            (packet.stream_index, bytes(packet), packet.pts, packet.dts, packet.duration, packet.time_base)
-            for packet in source.demux()
-            if packet.size
-            and packet.dts >= 0
-            and (packet.dts + packet.duration) * packet.time_base <= MINUTE_S
+            (packet.stream_index, bytes(packet), *timing(packet)) for packet in source.demux() if packet.size
         ]
+        packets = [each for each in packets if each[3] >= 0 and (each[3] + each[4]) * each[5] <= MINUTE_S]
         packets.sort(key=lambda packet: packet[3] * packet[5])
         for turn in range(count):
             for index, data, pts, dts, duration, base in packets:

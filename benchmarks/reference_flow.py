@@ -42,6 +42,7 @@ class ReferenceFlow:
                 for name, stream in profile.streams.items()
             }
         persons = profile.persons
+        assert persons is not None
         self.detector = _model("mmdet", persons.detector.config, persons.detector.checkpoint, None)
         _raise_threshold(self.detector, persons.det_score_thr)
         self.pose = _model("mmpose", persons.pose.config, persons.pose.checkpoint, None)
@@ -161,7 +162,7 @@ def _model(library: str, config: Path, checkpoint: Path | None, num_classes: int
     loaded = Config.fromfile(str(config))
     if num_classes is not None:
         loaded.model.cls_head.num_classes = num_classes
-    model = loading.build(loaded.model, library, seed=0)
+    model: Any = loading.build(loaded.model, library, seed=0)
     if checkpoint is not None:
         model.load_state_dict(loading.load_checkpoint(checkpoint)["state_dict"])
     model.cfg = loaded
@@ -180,7 +181,8 @@ def _ffmpeg(*arguments: str) -> None:
 
 
 def _read(part: Path) -> list[np.ndarray]:
-    capture, frames = cv2.VideoCapture(str(part)), []
+    capture = cv2.VideoCapture(str(part))
+    frames: list[np.ndarray] = []
     while True:
         there, frame = capture.read()
         if not there:

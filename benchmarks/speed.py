@@ -105,6 +105,7 @@ def measure(name: str, work: Path) -> dict[str, Any]:
     profile = with_preset(base, system["preset"])
     if "persons" in system:
         chosen = with_preset(base, system["persons"]).document["persons"]
+        assert profile.persons is not None
         stride = profile.persons.detector_stride
         profile = with_overrides(profile, {"persons": {**chosen, "detector_stride": stride}})
     # Random scores lie around a half: above this, few boxes are left to be told apart, as in real life.
