@@ -12,7 +12,7 @@ from phar.cli.main import main
 from phar.moderation.noncontent import peaks
 from phar.moderation.policy import load_policy
 from phar.pipeline import Analyzer
-from phar.profile import RESOURCES, load_profile
+from phar.profile import load_profile
 from phar.synth.noncontent import KINDS, SIZES, NonContent
 
 
@@ -21,8 +21,6 @@ def test_the_bundled_models_call_nothing_something(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every kind in one size; `phar moderate noncontent` looks at all."""
-    if name == "moderation" and not (RESOURCES / "checkpoints" / "demo" / "moderation.safetensors").is_file():
-        pytest.skip("the bundled moderation net is not trained yet")
 
     def one_of_each(seed: int, duration_s: float) -> list[NonContent]:
         return [NonContent(kind, seed, *SIZES[0], duration_s / 2) for kind in KINDS]
