@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phar.cli import overrides
-from phar.cli.values import amount, count, device, file_or_url, length, seconds
+from phar.cli.values import PROFILE_HELP, amount, count, device, file_or_url, length, seconds
 from phar.export import WRITERS
 from phar.schema import UsageError
 
@@ -48,9 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--catalogue", type=Path, metavar="DIR", help="folder for the catalogue (default: that of --out)"
     )
-    parser.add_argument("--profile", metavar="NAME|FILE", help="a bundled profile or a YAML file")
+    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
     parser.add_argument(
-        "--preset", choices=("fast", "balanced", "accurate"), help="the profile's settings for this aim"
+        "--preset",
+        choices=("fast", "balanced", "accurate", "int8"),
+        help="the profile's settings for this aim",
     )
     parser.add_argument(
         "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"

@@ -168,7 +168,7 @@ def _add_detector(action: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         default=max(1, (os.cpu_count() or 1) // 2),
-        help="videos read at once (default: half the cores, %(default)s here)",
+        help="videos read at once (default: half the cores)",
     )
 
 

@@ -87,9 +87,7 @@ def _add_clips(action: argparse.ArgumentParser) -> None:
 
 
 def _add_jobs(action: argparse.ArgumentParser, default: int, shown: str) -> None:
-    action.add_argument(
-        "--jobs", type=count, default=default, help=f"processes (default: {shown}, {default} here)"
-    )
+    action.add_argument("--jobs", type=count, default=default, help=f"processes (default: {shown})")
 
 
 def skeleton(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phar.cli.values import count, device
+from phar.cli.values import PROFILE_HELP, count, device
 from phar.export import check_target, read_report
 from phar.schema import MediaError, UsageError
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_deciding(parser: argparse.ArgumentParser) -> None:
     """Declare what says who looks and who decides."""
-    parser.add_argument("--profile", metavar="NAME|FILE", help="a bundled profile or a YAML file")
+    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
     parser.add_argument(
         "--policy", metavar="NAME|FILE", help="a bundled policy or a YAML file (default: the profile's name)"
     )

@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+#: What `--profile` takes where the best one is chosen without it.
+PROFILE_HELP = "a bundled profile or a YAML file (default: phar17 if its checkpoints are here, else demo)"
+
 
 def count(text: str) -> int:
     """Return a whole number of at least 1."""
