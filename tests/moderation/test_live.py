@@ -169,6 +169,8 @@ def test_a_file_that_was_there_before_is_read_from_its_beginning_and_nothing_is_
         for each in watch.of("span")
     ]
     assert spans == [("opened", "review", 4, 6), ("raised", "block", 4, 8), ("closed", "block", 4, 8)]
+    order = [f"{each['type']} {each.get('state', '')}" for each in watch.told if each["type"] != "window"]
+    assert order[-2:] == ["span closed", "source ended"]
     assert len({each["span"] for each in watch.of("span")}) == 1
     assert len({each["id"] for each in watch.told}) == len(watch.told)
     (session,) = watch.of("session")
@@ -401,6 +403,28 @@ def test_pictures_that_wait_too_long_give_way_to_newer_ones() -> None:
     # Notes come between the items they were put between.
     assert [(each.source, each.item) for each in inbox.take(2, 0)] == [("a", 8), ("a", None), ("b", 9)]
     assert not inbox.is_empty
+
+
+def test_a_source_that_is_always_early_has_its_turn() -> None:
+    """Replaced windows once went to the end of the queue, and some sources were never judged."""
+    from phar.moderation.live.inbox import Inbox
+
+    inbox: Inbox[int] = Inbox()
+    for source, number in (("a", 0), ("b", 1), ("a", 2)):
+        inbox.put(source, number)
+    assert [(each.source, each.item) for each in inbox.take(1, 0)] == [("a", 2)]
+
+
+def test_a_source_ends_after_its_last_window() -> None:
+    from phar.moderation.live.inbox import Inbox
+
+    inbox: Inbox[int] = Inbox()
+    inbox.put("a", 1)
+    inbox.put("b", 2)
+    inbox.note("b", lambda: None)
+    assert [(each.source, each.item) for each in inbox.take(1, 0)] == [("a", 1)]
+    assert [(each.source, each.item) for each in inbox.take(1, 0)] == [("b", 2), ("b", None)]
+    assert inbox.is_empty
 
 
 def test_turns_go_round() -> None:

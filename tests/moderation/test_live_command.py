@@ -44,7 +44,7 @@ def test_events_go_to_stdout_and_to_the_webhook(flags: list[str], tmp_path: Path
     output = capsys.readouterr()
     events = [json.loads(line) for line in output.out.splitlines()]
     kinds = [event["type"] for event in events]
-    assert kinds == ["session", "source", "window", "window", "span", "source", "span"]
+    assert kinds == ["session", "source", "window", "window", "span", "span", "source"]
     assert [event["number"] for event in events] == list(range(1, 8))
     assert [event["state"] for event in events if event["type"] == "span"] == ["opened", "closed"]
     # What the webhook was told is, word for word, what stdout was.

@@ -83,7 +83,7 @@ def test_what_counts_as_what() -> None:
         (70, None),
     ]
     assert data.events == ((0, (20, 34)),)
-    assert data.clean_h == (pytest.approx(46 / 3600),)
+    assert data.clean_h == (pytest.approx(30 / 3600),)
     # One alarm from 10 to 40 touches the event, one from 60 on is nobody's fault.
     seen = outcome(data, 0.5)
     assert (seen.true_alarms, seen.false_alarms, seen.found, seen.events) == (1, 0, 1, 1)
@@ -102,6 +102,14 @@ def test_neighbouring_windows_are_one_false_alarm() -> None:
     seen = outcome(data, 0.5)
     assert (seen.false_alarms, seen.false_by_video, seen.slips) == (2, (2, 0), 3)
     assert seen.per_hour == pytest.approx(2 / (200 / 3600))
+
+
+def test_hours_are_those_in_which_a_window_could_have_alarmed() -> None:
+    """Clips shorter than a window once made promises of hours that nobody had looked at."""
+    short = watched([], [(0, 4), (20, 24), (40, 60)])
+    data = cases(NOISE, [short], [report([0.9] * 5 + [None])])
+    assert data.clean_h == (pytest.approx(10 / 3600),)
+    assert outcome(data, 0.5).false_alarms == 1
 
 
 def test_a_refused_label_is_known_not_to_happen_and_nothing_else() -> None:

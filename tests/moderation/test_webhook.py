@@ -22,6 +22,7 @@ from phar.moderation.live.webhook import Patience, Sender, read_secret, signatur
 from phar.schema import UsageError
 
 KEY = bytes(range(32))
+ADDRESS = "http://127.0.0.1/hook"
 FAST = Patience(first_s=0.01, longest_s=0.05, timeout_s=5)
 
 
@@ -52,7 +53,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    box = Outbox(tmp_path / "state" / "outbox.sqlite")
+    box = Outbox(tmp_path / "state" / "outbox.sqlite", ADDRESS)
     yield box
     box.close()
 
@@ -112,7 +113,7 @@ def test_a_refused_event_is_kept_and_holds_up_nothing(
     assert "bad was refused" in said[0]
     # Nobody was redirected elsewhere, and the next session tries once more.
     outbox.close()
-    again = Outbox(tmp_path / "state" / "outbox.sqlite")
+    again = Outbox(tmp_path / "state" / "outbox.sqlite", ADDRESS)
     letter = again.next(0)
     assert letter is not None
     assert letter.id == "bad"
@@ -132,7 +133,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE theirs (a)")
     with pytest.raises(UsageError, match="another program's"):
-        Outbox(path)
+        Outbox(path, ADDRESS)
 
 
 def test_events_outlast_a_process_that_is_killed(tmp_path: Path, receiver: Receiver) -> None:
@@ -142,7 +143,7 @@ def test_events_outlast_a_process_that_is_killed(tmp_path: Path, receiver: Recei
         "import sys, time\n"
         "from pathlib import Path\n"
         "from phar.moderation.live.outbox import Outbox\n"
-        "box = Outbox(Path(sys.argv[1]))\n"
+        f"box = Outbox(Path(sys.argv[1]), {ADDRESS!r})\n"
         "for number in range(50):\n"
         "    box.put(str(number), b'{}')\n"
         "    print(number, flush=True)\n"
@@ -158,7 +159,7 @@ def test_events_outlast_a_process_that_is_killed(tmp_path: Path, receiver: Recei
             if told == 30:
                 os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    outbox = Outbox(path)
+    outbox = Outbox(path, ADDRESS)
     sender = Sender(outbox, receiver.address, KEY, FAST)
     sender.start()
     assert sender.finish(30) == 0
@@ -166,3 +167,18 @@ def test_events_outlast_a_process_that_is_killed(tmp_path: Path, receiver: Recei
     ids = [headers["webhook-id"] for headers, _ in receiver.got]
     assert ids[:told] == [str(number) for number in range(told)]
     assert told >= 30
+
+
+def test_events_go_to_no_other_receiver(outbox: Outbox, tmp_path: Path) -> None:
+    """A session with another address once posted what an earlier one had left, signed with its own key."""
+    outbox.put("one", b"{}")
+    with pytest.raises(UsageError, match="another session"):
+        Outbox(tmp_path / "state" / "outbox.sqlite", ADDRESS)
+    outbox.close()
+    other = Outbox(tmp_path / "state" / "outbox.sqlite", "http://127.0.0.1/other")
+    assert (other.next(0), other.waiting()) == (None, 0)
+    other.close()
+    again = Outbox(tmp_path / "state" / "outbox.sqlite", ADDRESS)
+    letter = again.next(0)
+    assert letter is not None and letter.id == "one"
+    again.close()

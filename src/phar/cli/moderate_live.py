@@ -8,6 +8,7 @@ called anew for each window. docs/moderation.md describes the events.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     from phar.moderation.live.outbox import Outbox
     from phar.moderation.live.webhook import Sender
 
-    outbox = Outbox(args.outbox or _outbox())
+    outbox = Outbox(args.outbox or _outbox(args.webhook), args.webhook)
     sender = Sender(outbox, args.webhook, key, say=_warn)
     sender.start()
     try:
@@ -136,10 +137,11 @@ def _key(args: argparse.Namespace) -> bytes | None:
     return read_secret(secret)
 
 
-def _outbox() -> Path:
+def _outbox(address: str) -> Path:
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("phar")) / "outbox.sqlite"
+    digest = hashlib.sha256(address.encode()).hexdigest()[:12]
+    return Path(platformdirs.user_data_dir("phar")) / f"outbox-{digest}.sqlite"
 
 
 def _print(event: Event) -> None:

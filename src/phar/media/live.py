@@ -134,8 +134,6 @@ class FileTail:
         self._closed = threading.Event()
         self.first_read_at: float | None = None
         self.last_read_at = time.monotonic()
-        self.caught_up = False
-        """Whether all that was there has been read at least once."""
 
     def read(self, size: int) -> bytes:
         """See `Feed.read`."""
@@ -148,7 +146,6 @@ class FileTail:
                 self.last_read_at = time.monotonic()
                 self.first_read_at = self.first_read_at or time.time()
                 return data
-            self.caught_up = True
             if time.monotonic() - self.last_read_at > self._idle_s:
                 return b""
             self._closed.wait(_POLL_S)

@@ -55,7 +55,7 @@ class Cases:
     events: tuple[tuple[int, Span], ...]
     """Video and span of each true event."""
     clean_h: tuple[float, ...]
-    """Per video, the hours that people know to be without the category."""
+    """Per video, the hours of the windows that people know to be without the category."""
 
 
 def cases(category: Category, watched: Sequence[Watched], reports: Sequence[Report]) -> Cases:
@@ -68,12 +68,17 @@ def cases(category: Category, watched: Sequence[Watched], reports: Sequence[Repo
         refused = [(start, end) for start, end, label in truth.refused if label in category.truth]
         known = _joined([*truth.known, *refused, *spans])
         events += [(number, span) for span in spans]
-        clean_h.append((_length(known) - _length(spans)) / 3600)
         own = report.vocabularies.get(category.stream or "", ())
+        clean: list[Span] = []
         for prediction in report.predictions:
-            score = category.score(prediction, report.labels, own)
-            if score is not None:
-                rows.append(Case(number, prediction.window, score, _truth(prediction.window, spans, known)))
+            score, window = category.score(prediction, report.labels, own), prediction.window
+            if score is None:
+                continue
+            rows.append(Case(number, window, score, _truth(window, spans, known)))
+            if rows[-1].truth is False:
+                clean.append((window.start_s, window.end_s))
+        # Time that no window lies in cannot give a false alarm either.
+        clean_h.append(_length(_joined(clean)) / 3600)
     return Cases(category, tuple(rows), tuple(events), tuple(clean_h))
 
 

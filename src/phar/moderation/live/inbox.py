@@ -38,7 +38,8 @@ class Inbox(Generic[T]):
     def put(self, source: str, item: T) -> None:
         """Put an item into a source's place, in place of one that still waits there."""
         with self._changed:
-            before = self._places.pop(source, None)
+            # A source that is often too early would else never have its turn.
+            before = self._places.get(source)
             skipped = before.skipped + 1 if before is not None else 0
             self._places[source] = Waiting(time.monotonic_ns(), source, item, skipped)
             self._changed.notify_all()
@@ -59,13 +60,15 @@ class Inbox(Generic[T]):
             self._changed.notify_all()
 
     def take(self, most: int, timeout_s: float) -> list[Waiting[T]]:
-        """Return all notes, and up to `most` items of those that wait longest, in the order they were put."""
+        """Return up to `most` items of those that wait longest, and notes that none goes before, in order."""
         with self._changed:
             self._changed.wait_for(lambda: self._places or self._notes or self._closed, timeout_s)
             taken = list(self._places.values())[:most]
             for each in taken:
                 del self._places[each.source]
-            notes, self._notes = self._notes, []
+            waits = {name: place.put_ns for name, place in self._places.items()}
+            notes = [each for each in self._notes if waits.get(each.source, each.put_ns) >= each.put_ns]
+            self._notes = [each for each in self._notes if waits.get(each.source, each.put_ns) < each.put_ns]
             self._changed.notify_all()
             return sorted([*taken, *notes], key=lambda each: each.put_ns)
 

@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import lock_descriptor
+
 from phar.schema import OutputError, UsageError
 
 #: Marks the file as phar's, in SQLite's `application_id`: "phao" in ASCII.
@@ -16,6 +18,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
     number   INTEGER PRIMARY KEY AUTOINCREMENT,
     id       TEXT NOT NULL UNIQUE,
+    address  TEXT NOT NULL,
     body     BLOB NOT NULL,
     refused  TEXT
 )
@@ -32,19 +35,24 @@ class Letter:
 
 
 class Outbox:
-    """A queue in an SQLite file; threads may share it.
+    """A queue in an SQLite file; threads may share it, sessions may not.
 
     Raises:
         OutputError: the file cannot be written.
-        UsageError: it is another program's.
+        UsageError: it is another program's, or another session's now.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file; what was refused before is tried again."""
+    def __init__(self, path: Path, address: str) -> None:
+        """Open or make the file; what was refused before is tried again. Events are for `address` alone."""
         self._path = path
+        self._address = address
         self._changed = threading.Condition()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = path.with_name(f"{path.name}.lock").open("a")
+            if not lock_descriptor(self._lock.fileno(), blocking=False):
+                self._lock.close()
+                raise UsageError(f"{path} is used by another session; name another file by --outbox")
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             (marked,) = self._database.execute("PRAGMA application_id").fetchone()
             (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -63,7 +71,9 @@ class Outbox:
         """Keep an event until it is delivered. Raises OutputError."""
         with self._changed:
             try:
-                self._database.execute("INSERT INTO event (id, body) VALUES (?, ?)", (event_id, body))
+                self._database.execute(
+                    "INSERT INTO event (id, address, body) VALUES (?, ?, ?)", (event_id, self._address, body)
+                )
             except sqlite3.Error as error:
                 raise OutputError(f"{self._path} cannot be written: {error}; make room") from None
             self._changed.notify_all()
@@ -92,16 +102,21 @@ class Outbox:
     def waiting(self) -> int:
         """Return how many events are not delivered, refused ones too."""
         with self._changed:
-            (count,) = self._database.execute("SELECT count(*) FROM event").fetchone()
+            (count,) = self._database.execute(
+                "SELECT count(*) FROM event WHERE address = ?", (self._address,)
+            ).fetchone()
             return int(count)
 
     def close(self) -> None:
         """Close the file."""
         with self._changed:
             self._database.close()
+            self._lock.close()
 
     def _oldest(self) -> Letter | None:
         row = self._database.execute(
-            "SELECT number, id, body FROM event WHERE refused IS NULL ORDER BY number LIMIT 1"
+            "SELECT number, id, body FROM event"
+            " WHERE refused IS NULL AND address = ? ORDER BY number LIMIT 1",
+            (self._address,),
         ).fetchone()
         return None if row is None else Letter(*row)

@@ -193,7 +193,12 @@ class Session:
 
     def _teller(self, name: str) -> Any:
         def tell(state: str, more: Mapping[str, object]) -> None:
-            self._inbox.note(name, lambda: self._events.tell("source", source=name, state=state, **more))
+            def note() -> None:
+                if state == "ended":
+                    self._close_spans(name)
+                self._events.tell("source", source=name, state=state, **more)
+
+            self._inbox.note(name, note)
 
         return tell
 

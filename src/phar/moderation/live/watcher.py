@@ -205,7 +205,7 @@ class Watcher(threading.Thread):
         self._number += 1
         self._reached_s = window.end_s
         item = Received(replace(media, window=window), self._origin_at + end_s)
-        if isinstance(feed, FileTail) and not feed.caught_up:
+        if isinstance(feed, FileTail):
             self._watching.inbox.put_after(self.source.name, item, self._stopping.is_set)
         else:
             self._watching.inbox.put(self.source.name, item)

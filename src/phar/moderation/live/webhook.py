@@ -155,9 +155,9 @@ class Sender(threading.Thread):
             )
         except requests.RequestException as error:
             raise _Failed(type(error).__name__) from error
-        if answer.ok and not answer.is_redirect:
+        if 200 <= answer.status_code < 300:
             return
-        if answer.status_code in _FINAL or answer.is_redirect:
+        if answer.status_code in _FINAL or 300 <= answer.status_code < 400:
             raise _Refused(f"{answer.status_code} {answer.reason}")
         raise _Failed(f"{answer.status_code} {answer.reason}")
 
