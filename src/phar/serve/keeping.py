@@ -52,6 +52,7 @@ class Keeping:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder} cannot be used ({error.strerror}); name another") from None
+        self._rebase()
         self._sweep()
 
     def passing(self) -> Path:
@@ -134,14 +135,23 @@ class Keeping:
                 )
         self._sweep()
 
+    def _rebase(self) -> None:
+        """Say where uploads lie now: the folder may have been moved, or restored elsewhere."""
+        with self._store.change() as change:
+            for row in change.rows("SELECT id, path FROM video WHERE uploaded = 1 AND gone = 0"):
+                path = os.fsencode(self.folder / "uploads" / Path(os.fsdecode(row["path"])).name)
+                if path != row["path"]:
+                    # Somebody may have named the file by its new path already.
+                    change.run("UPDATE OR IGNORE video SET path = ? WHERE id = ?", (path, row["id"]))
+
     def _sweep(self) -> None:
         """Remove files that the database does not know."""
         uploads = {
-            os.fsdecode(row["path"])
+            Path(os.fsdecode(row["path"])).name
             for row in self._store.rows("SELECT path FROM video WHERE uploaded = 1 AND gone = 0")
         }
         for path in (self.folder / "uploads").iterdir():
-            if str(path) not in uploads and path not in self._receiving:
+            if path.name not in uploads and path not in self._receiving:
                 path.unlink(missing_ok=True)
         jobs = {row["id"] for row in self._store.rows("SELECT id FROM job")}
         for name in ("reports", "verdicts"):
