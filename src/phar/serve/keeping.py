@@ -145,19 +145,25 @@ class Keeping:
                     change.run("UPDATE OR IGNORE video SET path = ? WHERE id = ?", (path, row["id"]))
 
     def _sweep(self) -> None:
-        """Remove files that the database does not know."""
-        uploads = {
+        """Remove files that the database does not know.
+
+        Requests come meanwhile. A file is listed before anybody is asked about it, and an upload has its row
+        before it leaves those that are being received, so that what is known to neither stays so.
+        """
+        uploads = [*(self.folder / "uploads").iterdir()]
+        documents = [path for name in ("reports", "verdicts") for path in (self.folder / name).iterdir()]
+        receiving = self._receiving.copy()
+        known = {
             Path(os.fsdecode(row["path"])).name
             for row in self._store.rows("SELECT path FROM video WHERE uploaded = 1 AND gone = 0")
         }
-        for path in (self.folder / "uploads").iterdir():
-            if path.name not in uploads and path not in self._receiving:
+        for path in uploads:
+            if path.name not in known and path not in receiving:
                 path.unlink(missing_ok=True)
         jobs = {row["id"] for row in self._store.rows("SELECT id FROM job")}
-        for name in ("reports", "verdicts"):
-            for path in (self.folder / name).iterdir():
-                if path.name.removesuffix(".json") not in jobs and not path.name.startswith("."):
-                    path.unlink(missing_ok=True)
+        for path in documents:
+            if path.name.removesuffix(".json") not in jobs and not path.name.startswith("."):
+                path.unlink(missing_ok=True)
 
     def report(self, job_id: str) -> Path:
         """Return where a job's report lies."""
