@@ -81,7 +81,8 @@ def test_what_comes_while_files_are_looked_through_stays(
         else:
             with store.change() as change:
                 change.run(
-                    "INSERT INTO job (id, kind, video_id, state, created_at) VALUES (?, 'analyse', 1, 'done', 1)",
+                    "INSERT INTO job (id, kind, video_id, state, created_at)"
+                    " VALUES (?, 'analyse', 1, 'done', 1)",
                     ("f" * 16,),
                 )
             report.write_text("{}")
