@@ -138,8 +138,13 @@ class Jobs:
 
     def next_shots(self) -> ShotsTask | None:
         """Begin the next search for shots."""
-        row = self._claim(SHOTS)
-        return None if row is None else ShotsTask(row["number"], os.fsdecode(row["path"]), 0)
+        while (row := self._claim(SHOTS)) is not None:
+            path = os.fsdecode(row["path"])
+            try:
+                return ShotsTask(row["number"], path, Stamp.of(path).size_bytes)
+            except MediaError as error:
+                self._fail(row["number"], str(error), path)
+        return None
 
     def told(self, event: Event) -> None:
         """Note what came of a task."""
