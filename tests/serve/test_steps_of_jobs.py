@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from phar.batch.engine import Finished
 from phar.batch.job import Places
-from phar.serve.jobs import SHOTS, Jobs
+from phar.dataset.annotation import UNSURE, Annotation
+from phar.serve.annotating import enqueue
+from phar.serve.documents import Lease, Release
+from phar.serve.jobs import ANALYSES, SHOTS, Jobs
+from phar.serve.reviewing import Proposal, Review
 from phar.serve.store import Store
-from phar.serve.tasks import ShotsJob
+from phar.serve.tasks import Judged, ShotsJob
 
 
 @pytest.fixture
@@ -41,3 +46,29 @@ def test_shots_have_the_time_that_length_and_size_allow(
     # The first comes before the file is read.
     assert [done_s for _, done_s, _ in told][:2] == [0.0, 0.25]
     assert {(stage, round(total_s, 3)) for stage, _, total_s in told} == {("shots", 28.0)}
+
+
+def test_a_later_analysis_leaves_spans_that_are_held_or_were_added(
+    store: Store, jobs: Jobs, tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"video")
+
+    def analyse(*found: Proposal) -> None:
+        jobs.add(clip, "clip.mp4", ANALYSES)
+        task = jobs.next_analysis()
+        jobs.told(Finished(task, Judged("block", (), found, 28.0, None)))
+
+    analyse(Proposal(0, 7, "march", "walking", 2, 0.9), Proposal(7, 14, "ring", "noise", 1, 0.8))
+    enqueue(store, [Annotation(clip, 14, 21, "wave", source="mined", verdict=UNSURE)])
+    review = Review(store, ("march", "wave", "ring"), lease_s=60)
+    (held,) = review.lease(Lease(moderator="anna", client="a" * 16, limit=1))
+    assert held.label == "march"
+    analyse(Proposal(21, 28, "ring", "noise", 1, 0.7))
+    rows = store.rows("SELECT id, label, start_s FROM span ORDER BY start_s")
+    assert [(row["label"], row["start_s"]) for row in rows] == [("march", 0), ("wave", 14), ("ring", 21)]
+    assert rows[0]["id"] == held.id
+    review.release(Release(spans=[held.id], moderator="anna", client="a" * 16))
+    analyse(Proposal(21, 28, "ring", "noise", 2, 0.95))
+    again = store.rows("SELECT id, label, severity FROM span ORDER BY start_s")
+    assert [tuple(row) for row in again] == [(rows[1]["id"], "wave", 0), (rows[2]["id"], "ring", 2)]

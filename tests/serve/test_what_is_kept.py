@@ -1,4 +1,4 @@
-"""Which files a server removes, and that uploads outlast a move of its folder."""
+"""Which files a server removes, and what outlasts a move of its folder or a newer phar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from phar.serve.keeping import Keeping
-from phar.serve.store import Store
+from phar.serve.store import APPLICATION_ID, FILE_NAME, MIGRATIONS, Store
 
 
 def keeping_in(folder: Path) -> tuple[Store, Keeping]:
@@ -94,3 +94,29 @@ def test_what_comes_while_files_are_looked_through_stays(
     assert names(upload.parent) == sorted([upload.name, "late.mp4"])
     assert report.exists()
     assert not any(path.exists() for path in unknown)
+
+
+def test_queues_of_earlier_versions_are_taken_over(tmp_path: Path) -> None:
+    folder = tmp_path / "earlier"
+    folder.mkdir()
+    earlier = sqlite3.connect(folder / FILE_NAME)
+    earlier.executescript(
+        MIGRATIONS[0].read_text()
+        + f"""PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;
+        INSERT INTO video (id, path, name, uploaded, added_at)
+            VALUES (1, '/a', 'a', 0, 1), (2, '/b', 'b', 0, 1);
+        INSERT INTO job (id, kind, video_id, state, created_at) VALUES ('a', 'analyse', 1, 'done', 1);
+        INSERT INTO span (video_id, kind, start_s, end_s, label, severity, added_at) VALUES
+            (1, 'alarm', 0, 7, 'march', 2, 1), (1, 'alarm', 7, 14, 'mined', 0, 1),
+            (2, 'alarm', 0, 7, 'stored', 1, 1), (2, 'shot', 0, 7, '', 0, 1);"""
+    )
+    earlier.close()
+    store = Store(folder)
+    rows = store.rows("SELECT label, origin FROM span ORDER BY id")
+    store.close()
+    assert [tuple(row) for row in rows] == [
+        ("march", "job"),
+        ("mined", "added"),
+        ("stored", "added"),
+        ("", "job"),
+    ]
