@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from phar.batch.engine import Finished
 from phar.batch.job import Places
+from phar.batch.limits import Limits
 from phar.dataset.annotation import UNSURE, Annotation
+from phar.schema import OutputError
 from phar.serve.annotating import enqueue
+from phar.serve.desk import Desk
 from phar.serve.documents import Lease, Release
 from phar.serve.jobs import ANALYSES, SHOTS, Jobs
 from phar.serve.reviewing import Proposal, Review
-from phar.serve.store import Store
+from phar.serve.store import Store, Transaction
 from phar.serve.tasks import Judged, ShotsJob
 
 
@@ -72,3 +77,33 @@ def test_a_later_analysis_leaves_spans_that_are_held_or_were_added(
     analyse(Proposal(21, 28, "ring", "noise", 2, 0.95))
     again = store.rows("SELECT id, label, severity FROM span ORDER BY start_s")
     assert [tuple(row) for row in again] == [(rows[1]["id"], "wave", 0), (rows[2]["id"], "ring", 2)]
+
+
+def test_a_job_outlasts_a_database_that_cannot_be_written(
+    store: Store,
+    jobs: Jobs,
+    make_clip: Callable[[float], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job, _ = jobs.add(make_clip(28), "clip.mp4", SHOTS)
+    monkeypatch.setattr("phar.serve.desk._AGAIN_S", 0.02)
+    change, refusals = store.change, [False, True, False, True]
+
+    def refused_at_first() -> AbstractContextManager[Transaction]:
+        """Every other time, as the job is begun and as it ends."""
+        if refusals and refusals.pop():
+            raise OutputError("serve.sqlite cannot be written: disk is full; make room")
+        return change()
+
+    monkeypatch.setattr(store, "change", refused_at_first)
+    desk = Desk("shots", ShotsJob(), jobs.next_shots, jobs.told, num_workers=1, limits=Limits(None))
+    desk.start()
+    desk.wake()
+    end = time.monotonic() + 60
+    while jobs.job(job.id).state in ("queued", "running") and time.monotonic() < end:
+        time.sleep(0.02)
+    desk.stop()
+    assert (jobs.job(job.id).state, jobs.job(job.id).error) == ("done", None)
+    line = "phar serve: shots: serve.sqlite cannot be written: disk is full; make room\n"
+    assert capsys.readouterr().err == 2 * line
