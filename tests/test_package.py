@@ -23,7 +23,7 @@ assert all((package / "export/page" / name).is_file() for name in ("page.html", 
 assert (package / "synth/world_1.yaml").is_file()
 from phar.serve.page import page
 assert page()[0].startswith("<!doctype html>")
-assert (package / "serve/store_1.sql").is_file()
+assert all((package / f"serve/store_{number}.sql").is_file() for number in (1, 2))
 """
 
 

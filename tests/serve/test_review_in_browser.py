@@ -14,6 +14,8 @@ import pytest
 from client import Client
 from in_process import LocalServer, serving
 
+from phar.serve.documents import Lease
+from phar.serve.guard import read_tokens
 from phar.serve.reviewing import Proposal
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "samples" / "five_scenes.mp4"
@@ -231,6 +233,40 @@ def test_a_verdict_outlasts_the_server(browser: Any, start: Any, video: Path, tm
     browser.driver.get("about:blank")
     # That the server was away is on the console.
     assert [line for line in browser.console() if "Failed to load resource" not in line] == []
+
+
+def test_a_verdict_waits_for_whose_it_is(
+    browser: Any, tmp_path: Path, scripted_profile: tuple[Path, Path], video: Path
+) -> None:
+    """Anna's verdict was on its way when Ben took her place at the same browser."""
+    tokens = read_tokens("anna t0ken-of-anna-alone\nben t0ken-of-ben-alone\n", "tokens")
+    with serving(tmp_path / "kept", scripted_profile, tokens) as server:
+        server.session.headers["Authorization"] = "Bearer t0ken-of-ben-alone"
+        server.alarms(video, [Proposal(0, 7, "march", severity=2), Proposal(7, 14, "ring", severity=1)])
+        (span,) = server.service.review.lease(Lease(moderator="anna", client="a" * 16, limit=1))
+        body = {"key": "k" * 16, "moderator": "anna", "client": "a" * 16, "answer": "accept", "labels": []}
+        kept = json.dumps(json.dumps({"span": span.id, "body": body, "at": 1}))
+        browser.driver.get("about:blank")
+        browser.driver.get(f"{server.url}/")
+        browser.run("sessionStorage.clear(); localStorage.clear()")
+        browser.run("sessionStorage.token = 't0ken-of-ben-alone'")
+        browser.run(f"localStorage['phar-verdict-{'k' * 16}'] = {kept}")
+        browser.driver.get(f"{server.url}/")
+        await_question(browser, "ring")
+        browser.press("r")
+        assert await_verdicts(server, 1) == [("ring", "reject", [], "ben")]
+        waiting = "Object.keys(localStorage).filter((name) => name.startsWith('phar-verdict-'))"
+        browser.wait(f"{waiting}.length === 1")
+        (notice,) = browser.texts("#notice")
+        assert notice.startswith("A verdict of anna's is kept until they are here again: this token is ben's")
+
+        browser.run("sessionStorage.token = 't0ken-of-anna-alone'")
+        browser.driver.get(f"{server.url}/")
+        browser.wait(f"{waiting}.length === 0")
+        assert await_verdicts(server, 2)[1] == ("march", "accept", [], "anna")
+        browser.driver.get("about:blank")
+        # What the server refuses is on the console.
+        assert all("403 (Forbidden)" in line or "401" in line for line in browser.console())
 
 
 def test_shots_are_labelled_from_scratch(browser: Any, server: LocalServer, video: Path) -> None:

@@ -16,7 +16,7 @@ from phar.schema import OutputError, UsageError
 from phar.serve.annotating import verdict_rows
 from phar.serve.documents import Lease, NewVerdict, Refused, Release, Undo
 from phar.serve.keeping import Keeping
-from phar.serve.reviewing import ALARM, SHOT, Proposal, Review, propose, withdraw
+from phar.serve.reviewing import ADDED, ALARM, SHOT, Proposal, Review, propose, propose_anew
 from phar.serve.store import FILE_NAME, Store
 
 LABELS = ("march", "wave", "ring")
@@ -183,10 +183,41 @@ def test_a_new_analysis_replaces_what_nobody_answered(
     review.give(three["march"], said("accept"))
     with store.change() as change:
         video_id = change.video(tmp_path / "a.mp4", "a.mp4")
-        withdraw(change, video_id, ALARM)
-        new = [Proposal(14, 21, "march", "walking", 2, 0.9), Proposal(21, 28, "wave")]
-        assert propose(change, video_id, ALARM, new) == 1
+        new = [Proposal(14, 21, "march", "walking", 2, 0.5), Proposal(21, 28, "wave")]
+        propose_anew(change, video_id, ALARM, new)
     assert held(review, "ben", BEN, 9) == ["wave"]
+    # What was answered stays as it was answered.
+    assert review.span(three["march"]).peak == 0.9
+
+
+def test_a_new_analysis_leaves_what_is_held_or_added(
+    review: Review, three: dict[str, int], store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    assert held(review, "anna", ANNA, 2) == ["march", "ring"]
+    mined = Proposal(28, 35, "wave", why="mined")
+    both = Proposal(0, 7, "wave", why="mined")
+    with store.change() as change:
+        video_id = change.video(tmp_path / "a.mp4", "a.mp4")
+        assert propose(change, video_id, ALARM, [mined, both], ADDED) == 1
+    clock.now += 10
+    with store.change() as change:
+        propose_anew(change, video_id, ALARM, [Proposal(14, 21, "march", "running", 1, 0.7, "anew")])
+    # Found again: the span that anna holds, as it is now; not found again, but hers for now.
+    found = review.lease(Lease(moderator="anna", client=ANNA, limit=2))
+    assert [span.id for span in found] == [three["ring"], three["march"]]
+    assert (found[1].category, found[1].action, found[1].peak, found[1].why) == (
+        *("running", "review", 0.7),
+        "anew",
+    )
+    review.give(three["march"], said("accept"))
+    review.give(three["ring"], said("reject", "l"))
+    waiting = review.lease(Lease(moderator="ben", client=BEN, limit=9))
+    assert [(span.id, span.why) for span in waiting if span.start_s == 0] == [(three["wave"], "")]
+    assert [span.why for span in waiting if span.start_s == 28] == ["mined"]
+    assert len(waiting) == 2
+    # It counts from when it was found last.
+    rows = store.rows("SELECT added_at FROM span WHERE start_s IN (14, 28) ORDER BY start_s")
+    assert [row["added_at"] for row in rows] == [1_000_010.0, 1_000_000.0]
 
 
 def test_verdicts_come_back_as_annotations(

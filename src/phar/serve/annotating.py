@@ -14,7 +14,7 @@ from phar.moderation.judging import judge
 from phar.moderation.policy import Policy
 from phar.schema import MediaError
 from phar.serve.documents import shown_path
-from phar.serve.reviewing import ALARM, Proposal, propose
+from phar.serve.reviewing import ADDED, ALARM, Proposal, propose
 from phar.serve.store import Store
 from phar.serve.tasks import proposals
 
@@ -48,7 +48,7 @@ def enqueue(store: Store, rows: Sequence[Annotation]) -> int:
             if row.verdict == UNSURE:
                 video_id = change.video(row.video, shown_path(row.video))
                 proposal = Proposal(row.start_s, row.end_s, row.label, row.category, why=row.source)
-                added += propose(change, video_id, ALARM, [proposal])
+                added += propose(change, video_id, ALARM, [proposal], ADDED)
     return added
 
 
@@ -74,7 +74,7 @@ def enqueue_report(store: Store, path: Path, policy_of: Callable[[str], Policy])
             "UPDATE video SET duration_s = coalesce(duration_s, ?) WHERE id = ?",
             (report.video.duration_s, video_id),
         )
-        return propose(change, video_id, ALARM, spans)
+        return propose(change, video_id, ALARM, spans, ADDED)
 
 
 def _rows(row: sqlite3.Row, video: Path) -> Iterator[Annotation]:

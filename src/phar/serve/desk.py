@@ -11,11 +11,12 @@ from typing import Any
 from phar.batch.engine import Event, Failed, Job, Progress, code_of, line_of
 from phar.batch.limits import Limits
 from phar.batch.local import LocalEngine
+from phar.schema import OutputError
 
 #: How long workers stay, with their nets, while there is nothing to do.
 _IDLE_S = 300.0
 
-#: How long to wait after workers could not be made ready.
+#: How long to wait after workers could not be made ready, or the database could not be written.
 _AGAIN_S = 5.0
 
 
@@ -95,7 +96,7 @@ class Desk(threading.Thread):
             return None
         with self._changed:
             self._news = False
-        task = self._take()
+        task = self._patiently(self._take)
         if task is not None:
             self._under_way.append(task)
             # There may be more than one.
@@ -107,17 +108,34 @@ class Desk(threading.Thread):
             self._changed.wait_for(lambda: self._news or self._stopping, timeout_s)
 
     def _note(self, event: Event) -> None:
-        if not self._stopping:
-            self._told(event)
+        self._patiently(lambda: self._told(event))
         if not isinstance(event, Progress):
             self._under_way.remove(event.task)
 
     def _give_up(self, error: Exception) -> None:
-        """The workers could not be made ready, or the server's disk failed: say so of all that was begun."""
+        """The workers could not be made ready: say so of all that was begun."""
         print(f"phar serve: {self.name}: {line_of(error)}", file=sys.stderr, flush=True)
-        for task in self._under_way:
+        for task in [*self._under_way]:
             with contextlib.suppress(Exception):
-                self._told(Failed(task, code_of(error), line_of(error)))
+                self._note(Failed(task, code_of(error), line_of(error)))
         self._under_way.clear()
+        self._pause()
+        # What waits may fare better.
+        self.wake()
+
+    def _patiently(self, act: Callable[[], Any]) -> Any | None:
+        """Do what the database must take, again while it cannot be written; None once the desk is stopped.
+
+        What is under way goes on meanwhile: a full disk is no fault of any video's.
+        """
+        while not self._stopping:
+            try:
+                return act()
+            except OutputError as error:
+                print(f"phar serve: {self.name}: {line_of(error)}", file=sys.stderr, flush=True)
+                self._pause()
+        return None
+
+    def _pause(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._stopping, _AGAIN_S)

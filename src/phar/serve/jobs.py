@@ -18,7 +18,7 @@ from phar.batch.sources import Stamp
 from phar.foreign import shown
 from phar.schema import MediaError
 from phar.serve.documents import VIDEO_COLUMNS, Job, Progress, Refused
-from phar.serve.reviewing import ALARM, SHOT, Proposal, propose, withdraw
+from phar.serve.reviewing import ALARM, SHOT, Proposal, propose, propose_anew
 from phar.serve.store import Store, Transaction
 from phar.serve.tasks import Judged, Shots, ShotsTask
 
@@ -138,8 +138,13 @@ class Jobs:
 
     def next_shots(self) -> ShotsTask | None:
         """Begin the next search for shots."""
-        row = self._claim(SHOTS)
-        return None if row is None else ShotsTask(row["number"], os.fsdecode(row["path"]), 0)
+        while (row := self._claim(SHOTS)) is not None:
+            path = os.fsdecode(row["path"])
+            try:
+                return ShotsTask(row["number"], path, Stamp.of(path).size_bytes)
+            except MediaError as error:
+                self._fail(row["number"], str(error), path)
+        return None
 
     def told(self, event: Event) -> None:
         """Note what came of a task."""
@@ -170,8 +175,7 @@ class Jobs:
                     (result.action, json.dumps(result.reasons), self._analysis, number),
                 )
                 change.run("UPDATE video SET duration_s = ? WHERE id = ?", (result.duration_s, video_id))
-                withdraw(change, video_id, ALARM)
-                propose(change, video_id, ALARM, result.proposals)
+                propose_anew(change, video_id, ALARM, result.proposals)
         elif isinstance(result, Shots):
             with self._store.change() as change:
                 video_id = self._end(change, number, DONE)

@@ -52,6 +52,7 @@ class Keeping:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder} cannot be used ({error.strerror}); name another") from None
+        self._rebase()
         self._sweep()
 
     def passing(self) -> Path:
@@ -134,20 +135,35 @@ class Keeping:
                 )
         self._sweep()
 
+    def _rebase(self) -> None:
+        """Say where uploads lie now: the folder may have been moved, or restored elsewhere."""
+        with self._store.change() as change:
+            for row in change.rows("SELECT id, path FROM video WHERE uploaded = 1 AND gone = 0"):
+                path = os.fsencode(self.folder / "uploads" / Path(os.fsdecode(row["path"])).name)
+                if path != row["path"]:
+                    # Somebody may have named the file by its new path already.
+                    change.run("UPDATE OR IGNORE video SET path = ? WHERE id = ?", (path, row["id"]))
+
     def _sweep(self) -> None:
-        """Remove files that the database does not know."""
-        uploads = {
-            os.fsdecode(row["path"])
+        """Remove files that the database does not know.
+
+        Requests come meanwhile. A file is listed before anybody is asked about it, and an upload has its row
+        before it leaves those that are being received, so that what is known to neither stays so.
+        """
+        uploads = [*(self.folder / "uploads").iterdir()]
+        documents = [path for name in ("reports", "verdicts") for path in (self.folder / name).iterdir()]
+        receiving = self._receiving.copy()
+        known = {
+            Path(os.fsdecode(row["path"])).name
             for row in self._store.rows("SELECT path FROM video WHERE uploaded = 1 AND gone = 0")
         }
-        for path in (self.folder / "uploads").iterdir():
-            if str(path) not in uploads and path not in self._receiving:
+        for path in uploads:
+            if path.name not in known and path not in receiving:
                 path.unlink(missing_ok=True)
         jobs = {row["id"] for row in self._store.rows("SELECT id FROM job")}
-        for name in ("reports", "verdicts"):
-            for path in (self.folder / name).iterdir():
-                if path.name.removesuffix(".json") not in jobs and not path.name.startswith("."):
-                    path.unlink(missing_ok=True)
+        for path in documents:
+            if path.name.removesuffix(".json") not in jobs and not path.name.startswith("."):
+                path.unlink(missing_ok=True)
 
     def report(self, job_id: str) -> Path:
         """Return where a job's report lies."""

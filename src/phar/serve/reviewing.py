@@ -30,6 +30,9 @@ from phar.serve.store import Store, Transaction
 
 ALARM, SHOT = "alarm", "shot"
 
+#: Who put a span on the queue: a job of the server, or somebody with `phar serve --add`.
+JOB, ADDED = "job", "added"
+
 #: Spans end where their video does, give or take a frame.
 _EDGE_S = 0.1
 
@@ -64,28 +67,63 @@ class Proposal:
     why: str = ""
 
 
-def propose(change: Transaction, video_id: int, kind: str, proposals: Sequence[Proposal]) -> int:
-    """Put spans of a video on the queue and return how many are new; those that are there already stay."""
+def propose(
+    change: Transaction, video_id: int, kind: str, proposals: Sequence[Proposal], origin: str = JOB
+) -> int:
+    """Put spans of a video on the queue and return how many are new; those that are there already stay.
+
+    What a job says of a span that has no verdict in force replaces what was said of it before; what somebody
+    added stays added.
+    """
     before = _count(change, video_id)
     for each in proposals:
         change.run(
-            "INSERT OR IGNORE INTO span"
-            " (video_id, kind, start_s, end_s, label, category, severity, peak, why, added_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO span (video_id, kind, start_s, end_s, label,"
+            "  category, severity, peak, why, added_at, origin)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (video_id, kind, start_s, end_s, label) DO UPDATE SET"
+            "  category = excluded.category, severity = excluded.severity, peak = excluded.peak,"
+            "  why = excluded.why, added_at = excluded.added_at"
+            " WHERE excluded.origin = 'job' AND NOT EXISTS"
+            "  (SELECT 1 FROM verdict WHERE verdict.span_id = span.id AND verdict.undone_at IS NULL)",
             (
-                *(video_id, kind, round(each.start_s, 6), round(each.end_s, 6), each.label, each.category),
-                *(each.severity, each.peak, each.why, change.now),
+                *(video_id, kind, *_place(each), each.category, each.severity, each.peak, each.why),
+                *(change.now, origin),
             ),
         )
+        if origin == ADDED:
+            change.run(
+                "UPDATE span SET origin = ?"
+                " WHERE video_id = ? AND kind = ? AND start_s = ? AND end_s = ? AND label = ?",
+                (ADDED, video_id, kind, *_place(each)),
+            )
     return _count(change, video_id) - before
 
 
-def withdraw(change: Transaction, video_id: int, kind: str | None = None) -> None:
+def propose_anew(change: Transaction, video_id: int, kind: str, proposals: Sequence[Proposal]) -> None:
+    """Put what a job found on the queue, in place of what jobs found before.
+
+    A span that is found again is the same one. Of the others those go that nobody holds and nobody has ever
+    answered, unless they were added by hand.
+    """
+    places = {_place(each) for each in proposals}
+    for row in change.rows(
+        "SELECT id, start_s, end_s, label FROM span WHERE video_id = ? AND kind = ? AND origin = ?"
+        " AND (lease_until IS NULL OR lease_until <= ?)"
+        " AND NOT EXISTS (SELECT 1 FROM verdict WHERE verdict.span_id = span.id)",
+        (video_id, kind, JOB, change.now),
+    ):
+        if (row["start_s"], row["end_s"], row["label"]) not in places:
+            change.run("DELETE FROM span WHERE id = ?", (row["id"],))
+    propose(change, video_id, kind, proposals)
+
+
+def withdraw(change: Transaction, video_id: int) -> None:
     """Take a video's spans off the queue that nobody has ever answered."""
     change.run(
-        "DELETE FROM span WHERE video_id = ? AND kind = coalesce(?, kind)"
+        "DELETE FROM span WHERE video_id = ?"
         " AND NOT EXISTS (SELECT 1 FROM verdict WHERE verdict.span_id = span.id)",
-        (video_id, kind),
+        (video_id,),
     )
 
 
@@ -275,3 +313,7 @@ def _count(change: Transaction, video_id: int) -> int:
     row = change.row("SELECT count(*) FROM span WHERE video_id = ?", (video_id,))
     assert row is not None
     return int(row[0])
+
+
+def _place(proposal: Proposal) -> tuple[float, float, str]:
+    return round(proposal.start_s, 6), round(proposal.end_s, 6), proposal.label

@@ -23,7 +23,7 @@ FILE_NAME = "serve.sqlite"
 APPLICATION_ID = 0x70686173
 
 #: From each schema version to the next; the version, SQLite's `user_version`, is how many were applied.
-MIGRATIONS = (Path(__file__).with_name("store_1.sql"),)
+MIGRATIONS = tuple(Path(__file__).with_name(f"store_{number}.sql") for number in (1, 2))
 
 #: How long one process waits for another's transaction.
 _PATIENCE_S = 30.0

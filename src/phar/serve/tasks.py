@@ -147,9 +147,13 @@ class ShotsJob:
         """Find the shots of one video. Raises MediaError."""
         from phar.dataset.detectors import DetectorSettings
         from phar.dataset.index import index_video
+        from phar.media import probe
 
+        # How long it may take goes by the length.
+        duration_s = probe(task.path).duration_s
+        tell("shots", 0.0, duration_s)
         index, _ = index_video(
-            Path(task.path), DetectorSettings(), told=lambda done_s: tell("shots", done_s, 0.0)
+            Path(task.path), DetectorSettings(), told=lambda done_s: tell("shots", done_s, duration_s)
         )
         return Shots(index.shots())
 

@@ -14,6 +14,7 @@ const Talk = (() => {
   const client = sessionStorage.client;
   let unknown = () => {};
   let waiting = null;
+  let refused = new Set();
 
   class Refusal extends Error {
     constructor(status, message) {
@@ -66,11 +67,12 @@ const Talk = (() => {
     return deliver();
   }
 
-  /** Send all that waits, again and again where the server is not there; resolves when nothing is left. */
+  /** Send all that waits, again and again where the server is not there; resolves when nothing is left to send. */
   function deliver() {
     waiting ??= (async () => {
+      refused = new Set();
       for (let tries = 0; ; ) {
-        const [first] = outbox();
+        const first = outbox().find(({ body }) => !refused.has(body.key));
         if (!first) return;
         try {
           await ask("POST", `spans/${first.span}/verdicts`, first.body);
@@ -78,6 +80,13 @@ const Talk = (() => {
           if (!(error instanceof Refusal) || error.status >= 500 || [401, 408, 429].includes(error.status)) {
             Page.say("The server cannot be reached; your verdicts are kept and sent again.");
             await pause(AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)]);
+            continue;
+          }
+          if (error.status === 403) {
+            // Another person's, who used this browser before: their token will do.
+            Page.say(`A verdict of ${first.body.moderator}'s is kept until they are here again: ${error.message}`);
+            refused.add(first.body.key);
+            tries = 0;
             continue;
           }
           Page.say(`A verdict was not taken: ${error.message}`);
@@ -103,7 +112,8 @@ const Talk = (() => {
     fetched,
     give,
     deliver,
-    pending: () => new Set(outbox().map(({ span }) => span)),
+    /** Spans whose verdicts are on their way. */
+    pending: () => new Set(outbox().flatMap(({ span, body }) => (refused.has(body.key) ? [] : [span]))),
     get moderator() {
       return sessionStorage.moderator ?? localStorage.moderator ?? "";
     },
