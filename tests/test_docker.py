@@ -163,6 +163,8 @@ def test_the_context_holds_nothing_but_what_the_images_copy() -> None:
         ("src/phar.egg-info/PKG-INFO", True),
         ("checkpoints/metafile.yml", False),
         ("checkpoints/demo/audio.safetensors", False),
+        ("checkpoints/moderation/moderation.safetensors", False),
+        ("checkpoints/moderation/i3d.pth", True),
         ("requirements/install.sh", False),
         ("src/phar/export/report.schema.json", False),
     ],
