@@ -55,7 +55,9 @@ MODELS: dict[str, Model] = {
     "rgb": Model("rgb", "rgb/timesformer_demo.py", "demo/rgb.safetensors", "labels", "stem"),
     "skeleton": Model("skeleton", "skeleton/stgcnpp_demo.py", "demo/skeleton.safetensors", "skeleton_labels"),
     "audio": Model("audio", "audio/resnet_demo.py", "demo/audio.safetensors", "audio_labels"),
-    "moderation": Model("moderation", "moderation/i3d_demo.py", "moderation/moderation.safetensors", "safety"),
+    "moderation": Model(
+        "moderation", "moderation/i3d_demo.py", "moderation/moderation.safetensors", "safety"
+    ),
     "moderation-still": Model("moderation", "moderation/i3d_demo_still.py", None, "safety"),
 }
 #: Label files of the world's vocabularies, and of its stand-in for unsafe.
