@@ -195,7 +195,7 @@ def test_mmaction2_reads_the_examples(tmp_path: Path) -> None:
     )
     _, poses = made_poses(tmp_path)
     code = (ROOT / "docs" / "dataset.md").read_text().partition("```python\n")[2].partition("```")[0]
-    code = code.replace('Path("poses")', f"Path({str(poses)!r})")
+    code = code.replace('Path("joints")', f"Path({str(poses)!r})")
     exec(code.replace('"poses.pkl"', repr(str(tmp_path / "poses.pkl"))), {})
     with imports.scope("mmaction"):
         from mmaction.datasets import AudioDataset, PoseDataset
