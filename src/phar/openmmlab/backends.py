@@ -258,12 +258,13 @@ def give_back_pages(path: Path) -> None:
 
     OpenVINO maps a net's weights, makes its own copy of them in another order, and keeps both.
     """
+    file = str(path.resolve())
     with contextlib.suppress(OSError, AttributeError):
         mapped = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
         madvise = ctypes.CDLL(None).madvise
         for addresses, rights, *_, name in mapped:
             # Pages that may be written to would be lost.
-            if name == str(path.resolve()) and rights.startswith("r--"):
+            if name == file and rights.startswith("r--"):
                 start, end = (int(each, 16) for each in addresses.split("-"))
                 madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
 
