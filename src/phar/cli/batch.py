@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phar.cli import overrides
-from phar.cli.values import PROFILE_HELP, amount, count, device, file_or_url, length, seconds
+from phar.cli.values import amount, count, file_or_url, length, seconds
 from phar.export import WRITERS
 from phar.schema import UsageError
 
@@ -48,21 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--catalogue", type=Path, metavar="DIR", help="folder for the catalogue (default: that of --out)"
     )
-    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
-    parser.add_argument(
-        "--preset",
-        choices=("fast", "balanced", "accurate", "int8"),
-        help="the profile's settings for this aim",
-    )
-    parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
-    )
-    parser.add_argument(
-        "--backend",
-        choices=("auto", "torch", "openvino"),
-        default="auto",
-        help="what runs the nets (default: auto)",
-    )
+    overrides.add_choice_of_nets(parser)
     which = parser.add_argument_group("which videos")
     which.add_argument(
         "--since", metavar="WHEN", help="only files changed since: 2024-05-31, or an age: 7d, 12h"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from phar.cli import drawing, entry, overrides
-from phar.cli.values import PROFILE_HELP, count, device
+from phar.cli.values import count
 from phar.cli.watching import watched
 from phar.export import WRITERS, check_target, replacing, writer_for
 from phar.foreign import shown
@@ -25,21 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("video", metavar="VIDEO", help="the video to look at")
     parser.add_argument("out", metavar="OUT", help="what to write; replaced if phar wrote it")
-    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
-    parser.add_argument(
-        "--preset",
-        choices=("fast", "balanced", "accurate", "int8"),
-        help="the profile's settings for this aim",
-    )
-    parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
-    )
-    parser.add_argument(
-        "--backend",
-        choices=("auto", "torch", "openvino"),
-        default="auto",
-        help="what runs the nets (default: auto)",
-    )
+    overrides.add_choice_of_nets(parser)
     parser.add_argument(
         "--num-processes", type=count, default=0, metavar="N", help="number of decoding threads"
     )

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phar.cli.values import PROFILE_HELP, count, device
+from phar.cli import overrides
+from phar.cli.values import count
 from phar.export import check_target, read_report
 from phar.schema import MediaError, UsageError
 
@@ -36,23 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_deciding(parser: argparse.ArgumentParser) -> None:
     """Declare what says who looks and who decides."""
-    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
+    overrides.add_choice_of_nets(parser)
     parser.add_argument(
         "--policy", metavar="NAME|FILE", help="a bundled policy or a YAML file (default: the profile's name)"
-    )
-    parser.add_argument(
-        "--preset",
-        choices=("fast", "balanced", "accurate", "int8"),
-        help="the profile's settings for this aim",
-    )
-    parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
-    )
-    parser.add_argument(
-        "--backend",
-        choices=("auto", "torch", "openvino"),
-        default="auto",
-        help="what runs the nets (default: auto)",
     )
 
 

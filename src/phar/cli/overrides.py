@@ -8,9 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from phar import foreign
-from phar.cli.values import count, length, seconds, unit
+from phar.cli.values import PROFILE_HELP, count, device, length, seconds, unit
 from phar.profile import STREAM_ORDER, Profile, ungated, with_overrides, with_preset
 from phar.schema import ProfileError, UsageError
+
+
+def add_choice_of_nets(parser: argparse.ArgumentParser) -> None:
+    """Declare which profile and preset look, and what runs their nets."""
+    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
+    parser.add_argument(
+        "--preset",
+        choices=("fast", "balanced", "accurate", "int8"),
+        help="the profile's settings for this aim",
+    )
+    parser.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("auto", "torch", "openvino"),
+        default="auto",
+        help="what runs the nets (default: auto)",
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
