@@ -66,11 +66,15 @@ class Inbox(Generic[T]):
             taken = list(self._places.values())[:most]
             for each in taken:
                 del self._places[each.source]
-            waits = {name: place.put_ns for name, place in self._places.items()}
-            notes = [each for each in self._notes if waits.get(each.source, each.put_ns) >= each.put_ns]
-            self._notes = [each for each in self._notes if waits.get(each.source, each.put_ns) < each.put_ns]
+            notes = [each for each in self._notes if not self._is_behind(each)]
+            self._notes = [each for each in self._notes if self._is_behind(each)]
             self._changed.notify_all()
             return sorted([*taken, *notes], key=lambda each: each.put_ns)
+
+    def _is_behind(self, note: Waiting[T]) -> bool:
+        """Whether an item of the note's source, put before it, still waits."""
+        place = self._places.get(note.source)
+        return place is not None and place.put_ns < note.put_ns
 
     @property
     def is_empty(self) -> bool:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from phar import __version__
@@ -89,7 +90,7 @@ class Session:
             Watcher(
                 source,
                 watching,
-                self._teller(source.name),
+                partial(self._note_state, source.name),
                 self._stop,
                 first_call_s=number * source.every_s / len(sources),
             )
@@ -191,16 +192,14 @@ class Session:
             for category in self._policy.categories
         ]
 
-    def _teller(self, name: str) -> Any:
-        def tell(state: str, more: Mapping[str, object]) -> None:
-            def note() -> None:
-                if state == "ended":
-                    self._close_spans(name)
-                self._events.tell("source", source=name, state=state, **more)
+    def _note_state(self, name: str, state: str, more: Mapping[str, object]) -> None:
+        """Have a source's new state told after the windows that came before it."""
+        self._inbox.note(name, partial(self._tell_state, name, state, more))
 
-            self._inbox.note(name, note)
-
-        return tell
+    def _tell_state(self, name: str, state: str, more: Mapping[str, object]) -> None:
+        if state == "ended":
+            self._close_spans(name)
+        self._events.tell("source", source=name, state=state, **more)
 
     def _about(self) -> Mapping[str, Any]:
         runtime = self._analyzer.streams.runtime
