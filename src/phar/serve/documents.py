@@ -119,7 +119,7 @@ class Job(Document):
             verdict=row["action"],
             reasons=json.loads(row["reasons"] or "[]"),
             created=_moment(row["created_at"]),
-            ended=None if row["ended_at"] is None else _moment(row["ended_at"]),
+            ended=_moment_if_any(row["ended_at"]),
         )
 
 
@@ -153,7 +153,7 @@ class Span(Document):
             action=("", "review", "block")[row["severity"]],
             peak=row["peak"],
             why=row["why"],
-            lease_until=None if until is None else _moment(until),
+            lease_until=_moment_if_any(until),
         )
 
 
@@ -228,7 +228,7 @@ class Verdict(Document):
             start_s=row["start_s"],
             end_s=row["end_s"],
             given=_moment(row["given_at"]),
-            undone=None if row["undone_at"] is None else _moment(row["undone_at"]),
+            undone=_moment_if_any(row["undone_at"]),
         )
 
 
@@ -273,3 +273,7 @@ def shown_path(path: Path) -> str:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _moment_if_any(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _moment(seconds)

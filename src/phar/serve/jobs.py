@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from phar.batch.engine import Event, Failed, Finished
 from phar.batch.engine import Progress as Told
@@ -24,6 +25,8 @@ from phar.serve.tasks import Judged, Shots, ShotsTask
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 ANALYSES, SHOTS = "analyse", "shots"
+
+T = TypeVar("T", VideoTask, ShotsTask)
 
 #: A job during which the whole server ended this often is not begun again.
 _MOST_TRIES = 3
@@ -120,7 +123,7 @@ class Jobs:
 
     def is_cancelled(self, task: VideoTask | ShotsTask) -> bool:
         """Tell whether nobody wants a task any more."""
-        return _number(task) in self._cancelled
+        return task.row_id in self._cancelled
 
     def next_analysis(self) -> VideoTask | None:
         """Return the next step of an analysis that is under way, or begin the next one."""
@@ -128,28 +131,19 @@ class Jobs:
             task = self._ready.popleft()
             if not self.is_cancelled(task):
                 return task
-        while (row := self._claim(ANALYSES)) is not None:
-            path = os.fsdecode(row["path"])
-            try:
-                return VideoTask(row["number"], LOOK, path, row["id"], Stamp.of(path))
-            except MediaError as error:
-                self._fail(row["number"], str(error), path)
-        return None
+        return self._begin(
+            ANALYSES,
+            lambda row, path: VideoTask(row["number"], LOOK, path, row["id"], Stamp.of(path)),
+        )
 
     def next_shots(self) -> ShotsTask | None:
         """Begin the next search for shots."""
-        while (row := self._claim(SHOTS)) is not None:
-            path = os.fsdecode(row["path"])
-            try:
-                return ShotsTask(row["number"], path, Stamp.of(path).size_bytes)
-            except MediaError as error:
-                self._fail(row["number"], str(error), path)
-        return None
+        return self._begin(SHOTS, lambda row, path: ShotsTask(row["number"], path, Stamp.of(path).size_bytes))
 
     def told(self, event: Event) -> None:
         """Note what came of a task."""
         task = event.task
-        number = _number(task)
+        number = task.row_id
         if isinstance(event, Told):
             self._progress[number] = Progress(stage=event.stage, done_s=event.done_s, total_s=event.total_s)
         elif isinstance(event, Failed):
@@ -208,6 +202,16 @@ class Jobs:
         donor = next((each["id"] for each in donors if self._places.report(each["id"]).is_file()), None)
         step = ANALYSE if donor is None else RECOMPUTE
         return replace(task, step=step, sha256=looked.sha256, stamp=looked.stamp, donor=donor)
+
+    def _begin(self, kind: str, task: Callable[[sqlite3.Row, str], T]) -> T | None:
+        """Claim jobs until there is one whose task can be made."""
+        while (row := self._claim(kind)) is not None:
+            path = os.fsdecode(row["path"])
+            try:
+                return task(row, path)
+            except MediaError as error:
+                self._fail(row["number"], str(error), path)
+        return None
 
     def _claim(self, kind: str) -> sqlite3.Row | None:
         with self._store.change() as change:
@@ -270,7 +274,3 @@ def allowed_path(text: str, roots: list[Path]) -> Path:
     if not is_file:
         raise Refused(404, f"{shown(text)[:200]} is no file")
     return path
-
-
-def _number(task: VideoTask | ShotsTask) -> int:
-    return task.row_id if isinstance(task, VideoTask) else task.number

@@ -124,8 +124,8 @@ def _label(policy: Policy, span: AlarmSpan, report: Report) -> str:
 class ShotsTask:
     """Find a video's shots."""
 
-    number: int
-    """Of the job."""
+    row_id: int
+    """Number of the job."""
     path: str
     size_bytes: int
 
