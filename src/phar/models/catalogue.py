@@ -115,7 +115,7 @@ def _checkpoint(name: str, entry: Mapping[str, Any]) -> Checkpoint:
     return Checkpoint(
         name=str(name),
         below=below,
-        profile=str(entry.get("profile") or Path(below).parts[0]),
+        profile=Path(below).parts[0],
         url=entry.get("url"),
         config=entry.get("config"),
         labels=entry.get("labels"),

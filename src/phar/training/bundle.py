@@ -195,7 +195,6 @@ def _facts(name: str, model: Model, trained: Path) -> dict[str, Any]:
     last = runs[-1] if runs else {}
     return {
         "checkpoint": model.checkpoint,
-        "profile": "moderation" if model.kind == "moderation" else "demo",
         "config": f"configs/{model.config}",
         "labels": ANNOTATIONS.get(model.labels or ""),
         "licence": "Apache-2.0",
