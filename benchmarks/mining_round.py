@@ -18,14 +18,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from phar import analyze
 from phar.cli.main import main as phar
 from phar.moderation.policy import Category, load_policy
 from phar.moderation.thresholds import GRID, Outcome, outcome
 from phar.moderation.truth import Watched, cases
-from phar.openmmlab import Recognizer
 from phar.profile import load_profile
 from phar.schema import Report
 from phar.synth import load_safety, write_clip
@@ -85,20 +82,6 @@ def false_alarms(category: Category, reports: Sequence[Report], threshold: float
     return outcome(cases(category, watched, reports), threshold)
 
 
-def streams(options: argparse.Namespace, profile: str) -> tuple[list[Watched], list[Report]]:
-    """Truth of the drawn streams, and what a profile's net makes of them."""
-    loaded = load_profile(profile)
-    spec = loaded.streams[rare_events.STREAM]
-    net = Recognizer.load(spec.model.config, spec.model.checkpoint, 2, sampling=spec.sampling)
-    watched, reports = [], []
-    for path in sorted(options.streams.glob("windows-1000000-*.npy"))[: round(options.hours * 3)]:
-        clip, frames = rare_events.stream(1_000_000, int(path.stem[-3:])), np.load(path, mmap_mode="r")
-        probs = [row for at in range(0, len(frames), 32) for row in net.predict(list(frames[at : at + 32]))]
-        watched.append(rare_events.truth(clip))
-        reports.append(rare_events.report(clip, loaded, probs))
-    return watched, reports
-
-
 def told(name: str, recall: Outcome, games_seen: Outcome) -> None:
     """Print one line of the result."""
     print(
@@ -138,8 +121,9 @@ def main() -> None:
         *("--iterations", options.iterations, "--lr", options.lr, "--patience", 0),
         *("--export", keep / "tuned.yaml"),
     )
-    watched, before = streams(options, "moderation")
-    _, after = streams(options, str(keep / "tuned.yaml"))
+    drawn = sorted(options.streams.glob("windows-1000000-*.npy"))[: round(options.hours * 3)]
+    watched, before = rare_events.judged("moderation", drawn)
+    _, after = rare_events.judged(str(keep / "tuned.yaml"), drawn)
     plain = replace(category, calibration=None)
     raw = next(each for each in reversed(GRID) if category.probability(each) >= category.alarm)
     recall = outcome(cases(plain, watched, before), raw)

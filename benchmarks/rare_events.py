@@ -109,14 +109,17 @@ def report(clip: Clip, profile: Profile, probs: Sequence[NDArray[np.float32]]) -
     )
 
 
-def judged(options: argparse.Namespace, seed: int) -> tuple[list[Watched], list[Report]]:
-    """Truth and reports of the drawn streams of a seed."""
-    profile = load_profile(options.profile)
+def judged(
+    profile_name: str, paths: Sequence[Path], backend: str = "auto"
+) -> tuple[list[Watched], list[Report]]:
+    """Truth of drawn streams, and what a profile's net makes of them."""
+    profile = load_profile(profile_name)
     spec = profile.streams[STREAM]
     files, count = (spec.model.config, spec.model.checkpoint), len(spec.labels)
-    net = Recognizer.load(*files, count, backend=options.backend, sampling=spec.sampling)
+    net = Recognizer.load(*files, count, backend=backend, sampling=spec.sampling)
     watched, reports = [], []
-    for index, path in enumerate(drawn(options, seed)):
+    for path in paths:
+        seed, index = map(int, path.stem.split("-")[1:])
         clip, frames = stream(seed, index), np.load(path, mmap_mode="r")
         probs = [row for at in range(0, len(frames), 32) for row in net.predict(list(frames[at : at + 32]))]
         watched.append(truth(clip))
@@ -126,7 +129,7 @@ def judged(options: argparse.Namespace, seed: int) -> tuple[list[Watched], list[
 
 def choose(options: argparse.Namespace) -> None:
     """Calibrate a policy on validation streams and write it."""
-    watched, reports = judged(options, 1_000_000)
+    watched, reports = judged(options.profile, drawn(options, 1_000_000), options.backend)
     promise = Promise("false_alarms_per_hour", options.promise, options.confidence)
     policy = load_policy(options.policy)
     results = calibrate(policy, watched, reports, promise)
@@ -141,7 +144,7 @@ def choose(options: argparse.Namespace) -> None:
 
 def hold(options: argparse.Namespace) -> None:
     """Measure a policy on streams that chose nothing."""
-    watched, reports = judged(options, 2_000_000)
+    watched, reports = judged(options.profile, drawn(options, 2_000_000), options.backend)
     policy = load_policy(options.policy)
     for name, each in check(policy, watched, reports).items():
         bound = Promise("false_alarms_per_hour", options.promise, options.confidence).bound(each)
@@ -152,7 +155,7 @@ def compare(options: argparse.Namespace) -> None:
     """Hold drawn windows against the same ones of an mp4."""
     options.hours = options.minutes / 60
     seed = 2_000_000
-    _, reports = judged(options, seed)
+    _, reports = judged(options.profile, drawn(options, seed), options.backend)
     alarm = load_policy(options.policy).categories[0]
     pairs = []
     for index, each in enumerate(reports):
