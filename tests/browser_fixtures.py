@@ -1,4 +1,4 @@
-"""Headless Chromium as a fixture: one browser for the whole run, a clean page for every test."""
+"""Headless Chromium as a fixture: one browser for each file of tests, a clean page for every test."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ import pytest
 
 #: How long a page may take to become what a test waits for.
 PATIENCE_S = 20
+
+#: What headless tests need, and nothing that a browser does of its own accord, such as looking for updates.
+QUIET = (
+    "headless=new",
+    "disable-dev-shm-usage",
+    "autoplay-policy=no-user-gesture-required",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-gpu",
+    "disable-sync",
+    "no-first-run",
+)
 
 
 class Browser:
@@ -119,7 +131,7 @@ class Browser:
         ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Browser]]:
     """Start Chromium when a test first asks for it; tests skip where it is not installed."""
     started: list[Browser] = []
@@ -154,7 +166,7 @@ def _started(downloads: Path) -> Browser:
 
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in ("headless=new", "disable-dev-shm-usage", "autoplay-policy=no-user-gesture-required"):
+    for flag in QUIET:
         options.add_argument(f"--{flag}")
     if os.geteuid() == 0:
         # Chromium's sandbox refuses to run as root.

@@ -1,13 +1,22 @@
-"""Fixtures that several rooms' tests share."""
+"""Fixtures that several rooms' tests share, and what keeps one test from spoiling those after it."""
 
 import os
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest_plugins = ["browser_fixtures", "fake_streams", "report_fixtures"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+#: Set in this process, and so in every one that it starts.
+MARK = "PHAR_TESTS_OF"
+
+#: Helpers of `multiprocessing` that stay as long as the process they serve.
+HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +26,52 @@ def shared_media() -> Path:
     if not folder.is_dir():
         pytest.skip("real clips are not here; set PHAR_SHARED_MEDIA to their folder")
     return folder
+
+
+def pytest_configure() -> None:
+    """Mark this process."""
+    os.environ[MARK] = str(os.getpid())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def strays() -> Iterator[None]:
+    """End what a file's tests left running, also what is nobody's child any more, and name it."""
+    yield
+    _, left = psutil.wait_procs(_marked(), timeout=2)
+    for process in left:
+        try:
+            line = " ".join(process.cmdline())[:200]
+            process.kill()
+        except psutil.Error:
+            continue
+        warnings.warn(f"left running: {line}", stacklevel=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Say beside a failure how busy the machine is: many tests wait for something with a limit."""
+    report = yield
+    if report.failed:
+        running = [
+            f"{each.info['name']} ({each.pid})"
+            for each in psutil.process_iter(["name", "status"])
+            if each.info["status"] == psutil.STATUS_RUNNING
+        ]
+        load = " ".join(f"{each:.1f}" for each in os.getloadavg())
+        report.sections.append(("Machine", f"load {load}; running: {', '.join(running)}"))
+    return report
+
+
+def _marked() -> list[psutil.Process]:
+    """Return the living processes that this one started, or that those started."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            helper = any(name in each for each in process.cmdline() for name in HELPERS)
+            ours = process.environ().get(MARK) == str(os.getpid())
+            dead = process.status() == psutil.STATUS_ZOMBIE
+            if ours and not helper and not dead and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

@@ -43,7 +43,10 @@ class ScriptedAnalyzer:
     def analyze(self, video: str | Path, *, topk: int, progress: Any, **_: Any) -> Report:
         with Path(os.environ["SCRIPTED_LOG"]).open("a", encoding="utf-8") as log:
             log.write(f"{str(video)!a}\n")
-        content = Path(video).read_bytes()
+        try:
+            content = Path(video).read_bytes()
+        except OSError as error:
+            raise MediaError(f"{video}: {error.strerror}") from None
         if content.startswith(b"broken"):
             raise MediaError(f"{video}: is broken")
         duration_s = float(len(content))
