@@ -51,7 +51,7 @@ def test_finding_that_was_stopped_goes_on(folder: Path, tmp_path: Path) -> None:
             return super().rng(index)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("phar.training.observed._NOTE_EVERY", 1)
+        patch.setattr("phar.openmmlab.training.arrays._NOTE_EVERY", 1)
         with pytest.raises(Stopped):
             find_joints(Breaking(load_world(), "train", 0, 3), DEMO, tmp_path, num_workers=0)
     marked = np.load(tmp_path / "joints.npy")

@@ -8,10 +8,9 @@ is no end of those, and they keep the net from learning the clips by heart.
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +19,7 @@ from torch.utils.data import DataLoader, Subset
 
 from phar.clock import Stopwatch
 from phar.openmmlab import PoseClip
-from phar.openmmlab.training import PoseRecord
+from phar.openmmlab.training import Arrays, PoseRecord, Row, fill
 from phar.profile import PersonSpec, Profile
 from phar.schema import FloatArray
 from phar.streams.skeleton import pose_clip
@@ -28,8 +27,6 @@ from phar.streams.table import load_person_finder
 from phar.training.pictures import compressed
 from phar.training.samples import PoseSamples
 
-#: Clips between two notes of how far the finding has come.
-_NOTE_EVERY = 50
 #: Persons a clip keeps.
 _NUM_PERSONS = 2
 
@@ -57,36 +54,21 @@ def find_joints(samples: PoseSamples, profile: Profile, folder: Path, *, num_wor
     What is there already, of the same samples and nets, is kept. Raises ProfileError, ModelError.
     """
     finder = load_person_finder(profile, device="auto", backend="auto", clock=Stopwatch())
-    folder.mkdir(parents=True, exist_ok=True)
     first_s, first, _ = samples.instants(0)
-    identity = {
-        "size": len(samples),
-        "clip": [first.seed, first.index, *first_s],
-        "nets": _digest(finder.spec),
-    }
-    note, done = folder / "done.json", 0
-    if note.is_file():
-        state = json.loads(note.read_text())
-        if {k: state[k] for k in identity} == identity:
-            done = state["done"]
-    shape = (len(samples), _NUM_PERSONS, samples.num_frames, 17, 3)
-    mode = "r+" if done else "w+"
-    joints = np.lib.format.open_memmap(folder / "joints.npy", mode, np.float32, shape)
-    facts = np.lib.format.open_memmap(folder / "facts.npy", mode, np.int64, (len(samples), 3))
-    rest = Subset(_Pictures(samples), range(done, len(samples)))  # type: ignore[arg-type]
-    loader = DataLoader(rest, batch_size=None, num_workers=num_workers)
-    for index, (frames, label) in enumerate(loader, start=done):
-        pictures = [np.asarray(frame) for frame in frames]
-        height_px, width_px = pictures[0].shape[:2]
-        clip = pose_clip([k for _, k in finder.find_in(pictures)], height_px, width_px)
-        found = np.concatenate([clip.keypoints, clip.scores[..., None]], axis=-1)[:_NUM_PERSONS]
-        joints[index] = 0
-        joints[index, : len(found)] = found
-        facts[index] = height_px, width_px, label
-        if (index + 1) % _NOTE_EVERY == 0 or index + 1 == len(samples):
-            joints.flush()
-            facts.flush()
-            note.write_text(json.dumps({**identity, "done": index + 1}))
+    identity = {"clip": [first.seed, first.index, *first_s], "nets": _digest(finder.spec)}
+
+    def rows(done: int) -> Iterator[Row]:
+        rest = Subset(_Pictures(samples), range(done, len(samples)))  # type: ignore[arg-type]
+        for frames, label in DataLoader(rest, batch_size=None, num_workers=num_workers):
+            pictures = [np.asarray(frame) for frame in frames]
+            height_px, width_px = pictures[0].shape[:2]
+            clip = pose_clip([k for _, k in finder.find_in(pictures)], height_px, width_px)
+            found = np.concatenate([clip.keypoints, clip.scores[..., None]], axis=-1)[:_NUM_PERSONS]
+            joints = np.zeros((_NUM_PERSONS, samples.num_frames, 17, 3), np.float32)
+            joints[: len(found)] = found
+            yield {"joints": joints, "facts": np.array([height_px, width_px, label])}
+
+    fill(folder, identity, len(samples), rows)
 
 
 class ObservedSamples:
@@ -94,40 +76,27 @@ class ObservedSamples:
 
     def __init__(self, folder: Path, size: int, seed: int, others: PoseSamples | None) -> None:
         """Read `folder`. Without `others`, the clips are shown in order and as they were found."""
-        self._folder = folder
+        self._kept = Arrays(folder, "joints", "facts")
         self._size = size
         self._seed = seed
         self._others = others
-        self._open()
-
-    def _open(self) -> None:
-        self._joints = np.load(self._folder / "joints.npy", mmap_mode="r")
-        self._facts = np.load(self._folder / "facts.npy")
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The Runner copies its datasets; the joints stay on the disk.
-        return {k: v for k, v in self.__dict__.items() if k not in ("_joints", "_facts")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._open()
 
     def __len__(self) -> int:
         return self._size
 
     def __getitem__(self, index: int) -> PoseRecord:
         if self._others is None:
-            return self._record(index % len(self._facts))
+            return self._record(index % len(self._kept["facts"]))
         if index % 2:
             return self._others[index]
-        turn, place = divmod(index // 2, len(self._facts))
-        order = np.random.default_rng([self._seed, turn]).permutation(len(self._facts))
+        turn, place = divmod(index // 2, len(self._kept["facts"]))
+        order = np.random.default_rng([self._seed, turn]).permutation(len(self._kept["facts"]))
         record = self._record(int(order[place]))
         return replace(record, clip=_varied(record.clip, np.random.default_rng([self._seed, turn, index])))
 
     def _record(self, number: int) -> PoseRecord:
-        joints = np.array(self._joints[number])
-        height_px, width_px, label = self._facts[number].tolist()
+        joints = np.array(self._kept["joints"][number])
+        height_px, width_px, label = self._kept["facts"][number].tolist()
         return PoseRecord(PoseClip(joints[..., :2], joints[..., 2], height_px, width_px), label)
 
 

@@ -8,10 +8,9 @@ of one clip is put behind the beginning of another.
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Subset
 
 from phar.openmmlab.letterbox import fitted
-from phar.openmmlab.training import FrameRecord
+from phar.openmmlab.training import Arrays, FrameRecord, Row, fill
 from phar.schema import UsageError
 from phar.synth import SAFE, UNSAFE, World, load_safety
 from phar.synth.noncontent import KINDS, SIZES, NonContent
@@ -37,8 +36,6 @@ DRAWN_PX = (128, 72)
 _NOTHING_SHARE = 0.08
 #: Pictures without content are drawn from seeds far above those that they are tested with.
 _FIRST_NOTHING = 10_000_000
-#: Clips between two notes of how far the drawing has come.
-_NOTE_EVERY = 100
 
 #: Shares of the looks: at a window that ends early, at a picture that stands still, at a cut.
 _SHORT_SHARE, _FROZEN_SHARE, _CUT_SHARE = 0.08, 0.03, 0.2
@@ -114,27 +111,15 @@ class _Padded:
 
 def draw_clips(samples: SafetySamples, folder: Path, *, num_workers: int = 1) -> None:
     """Draw all clips of `samples` into `folder`. What is there already of the same ones is kept."""
-    folder.mkdir(parents=True, exist_ok=True)
     padded = _Padded(samples)
+
+    def rows(done: int) -> Iterator[Row]:
+        rest = Subset(padded, range(done, len(samples)))  # type: ignore[arg-type, var-annotated]
+        for frames, fact in DataLoader(rest, batch_size=None, num_workers=num_workers):
+            yield {"pictures": np.asarray(frames), "facts": np.array(fact)}
+
     # Another renderer draws another first clip.
-    identity = {"size": len(samples), "first": hashlib.sha256(padded[0][0].tobytes()).hexdigest()}
-    note, done = folder / "done.json", 0
-    if note.is_file():
-        state = json.loads(note.read_text())
-        if {key: state[key] for key in identity} == identity:
-            done = state["done"]
-    mode = "r+" if done else "w+"
-    shape = (len(samples), NUM_DRAWN, DRAWN_PX[1], DRAWN_PX[0], 3)
-    pictures = np.lib.format.open_memmap(folder / "pictures.npy", mode, np.uint8, shape)
-    facts = np.lib.format.open_memmap(folder / "facts.npy", mode, np.int64, (len(samples), 3))
-    rest = Subset(padded, range(done, len(samples)))  # type: ignore[arg-type, var-annotated]
-    loader = DataLoader(rest, batch_size=None, num_workers=num_workers)
-    for index, (frames, fact) in enumerate(loader, start=done):
-        pictures[index], facts[index] = frames, fact
-        if (index + 1) % _NOTE_EVERY == 0 or index + 1 == len(samples):
-            pictures.flush()
-            facts.flush()
-            note.write_text(json.dumps({**identity, "done": index + 1}))
+    fill(folder, {"first": hashlib.sha256(padded[0][0].tobytes()).hexdigest()}, len(samples), rows)
 
 
 class DrawnSamples:
@@ -142,39 +127,27 @@ class DrawnSamples:
 
     def __init__(self, folder: Path, size: int, seed: int, *, clip_len: int, varied: bool) -> None:
         """Read `folder`. clip_len: pictures of one look; a net that is shown one sees no motion."""
-        self._folder = folder
+        self._kept = Arrays(folder, "pictures", "facts")
         self._size = size
         self._seed = seed
         self._clip_len = clip_len
         self._varied = varied
-        self._open()
-
-    def _open(self) -> None:
-        self._pictures = np.load(self._folder / "pictures.npy", mmap_mode="r")
-        self._facts = np.load(self._folder / "facts.npy")
+        facts = self._kept["facts"]
         self._alike: dict[tuple[int, int], NDArray[np.int64]] = {}
-        for size in {(h, w) for h, w, _ in self._facts.tolist()}:
-            safe = (self._facts[:, :2] == size).all(1) & (self._facts[:, 2] != GROUPS.index("unsafe"))
-            self._alike[size] = np.flatnonzero(safe)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The Runner copies its datasets; the pictures stay on the disk.
-        return {k: v for k, v in self.__dict__.items() if k not in ("_pictures", "_facts", "_alike")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._open()
+        for shape in {(h, w) for h, w, _ in facts.tolist()}:
+            safe = (facts[:, :2] == shape).all(1) & (facts[:, 2] != GROUPS.index("unsafe"))
+            self._alike[shape] = np.flatnonzero(safe)
 
     def __len__(self) -> int:
         return self._size
 
     def group(self, index: int) -> str:
         """What the clip of a position shows: one of `GROUPS`."""
-        return GROUPS[self._facts[self._number(index), 2]]
+        return GROUPS[self._kept["facts"][self._number(index), 2]]
 
     def __getitem__(self, index: int) -> FrameRecord:
         number = self._number(index)
-        height, width, group = self._facts[number].tolist()
+        height, width, group = self._kept["facts"][number].tolist()
         unsafe = group == GROUPS.index("unsafe")
         length = self._clip_len
         if not self._varied:
@@ -190,14 +163,14 @@ class DrawnSamples:
         return FrameRecord(frames, int(unsafe))
 
     def _number(self, index: int) -> int:
-        turn, place = divmod(index, len(self._facts))
+        turn, place = divmod(index, len(self._kept["facts"]))
         if not self._varied:
             return place
-        return int(np.random.default_rng([self._seed, turn]).permutation(len(self._facts))[place])
+        return int(np.random.default_rng([self._seed, turn]).permutation(len(self._kept["facts"]))[place])
 
     def _read(self, number: int, start: int, length: int) -> Pixels:
-        height, width, _ = self._facts[number].tolist()
-        return np.array(self._pictures[number, start : start + length, :height, :width])
+        height, width, _ = self._kept["facts"][number].tolist()
+        return np.array(self._kept["pictures"][number, start : start + length, :height, :width])
 
     def _moved(
         self, frames: Pixels, unsafe: bool, size: tuple[int, int], rng: np.random.Generator

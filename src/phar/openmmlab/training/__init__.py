@@ -1,5 +1,6 @@
 """Training of every kind of net through MMEngine's Runner, from plain numpy records."""
 
+from phar.openmmlab.training.arrays import Arrays, Row, fill
 from phar.openmmlab.training.datasets import Samples
 from phar.openmmlab.training.export import (
     LABELS,
@@ -30,6 +31,7 @@ __all__ = [
     "LABELS",
     "MEASURES",
     "PRECISIONS",
+    "Arrays",
     "ClipRecord",
     "FeatureRecord",
     "FeatureSamples",
@@ -39,6 +41,7 @@ __all__ = [
     "PictureRecord",
     "Plan",
     "PoseRecord",
+    "Row",
     "Samples",
     "SceneRecord",
     "Settings",
@@ -47,6 +50,7 @@ __all__ = [
     "best_row",
     "compute_features",
     "export_weights",
+    "fill",
     "has_checkpoint",
     "latest_checkpoint",
     "num_processes",
