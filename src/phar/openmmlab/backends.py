@@ -325,7 +325,13 @@ def _weights_digest(module: nn.Module) -> str:
 
 def openvino_options() -> dict[str, Any]:
     """How nets are compiled: for the next answer, on as many threads as torch has."""
-    return {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    threads = torch.get_num_threads()
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        # Every process would pin its threads to the same first cores: bad where several share a machine.
+        "ENABLE_CPU_PINNING": threads >= (os.cpu_count() or 1),
+    }
 
 
 @cache
