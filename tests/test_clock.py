@@ -1,8 +1,13 @@
 """The stopwatch counts nested stages once."""
 
 import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 from phar import clock as stopwatch
+from phar.pipeline import Analyzer
+from phar.profile import load_profile
 
 
 def test_an_inner_stage_is_not_counted_twice(monkeypatch):
@@ -21,6 +26,32 @@ def test_restart_forgets(monkeypatch):
         pass
     clock.restart()
     assert clock.seconds == {}
+
+
+def test_a_pause_does_not_count(monkeypatch):
+    now = iter([0.0, 3.0, 10.0, 14.0])
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: next(now))
+    clock = stopwatch.Stopwatch()  # at 0
+    clock.pause()  # at 3
+    assert clock.total_s == 3.0
+    clock.resume()  # at 10
+    assert clock.total_s == 7.0  # at 14
+
+
+def test_what_passes_between_two_videos_is_in_no_report(
+    fake_streams: Callable[..., None], make_clip: Callable[..., Path], small_profile: Path, monkeypatch
+):
+    fake_streams(
+        rgb=lambda start_s: [0.1, 0.3, 0.2, 0.1],
+        skeleton=lambda start_s: [1.0, 0.0],
+        audio=lambda start_s: [1.0],
+    )
+    waited_s, clock_s = [0.0], time.perf_counter
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: clock_s() + waited_s[0])
+    analyzer, clip = Analyzer(load_profile(small_profile)), make_clip(8)
+    for _ in range(3):
+        waited_s[0] += 1000
+        assert analyzer.analyze(clip).timing["total_s"] < 500
 
 
 def test_a_trace_holds_the_spans_of_every_thread(monkeypatch):

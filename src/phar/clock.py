@@ -67,7 +67,16 @@ class Stopwatch:
     def restart(self) -> None:
         """Forget the seconds and start counting from now; the trace goes on."""
         self._seconds: defaultdict[str, float] = defaultdict(float)
-        self._started = time.perf_counter()
+        self._before_s = 0.0
+        self._started: float | None = time.perf_counter()
+
+    def pause(self) -> None:
+        """Leave out what passes from now until `resume`."""
+        self._before_s, self._started = self.total_s, None
+
+    def resume(self) -> None:
+        """Go on counting after a pause."""
+        self._before_s, self._started = self.total_s, time.perf_counter()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -91,5 +100,5 @@ class Stopwatch:
 
     @property
     def total_s(self) -> float:
-        """Seconds since this stopwatch was made or restarted."""
-        return time.perf_counter() - self._started
+        """Seconds since this stopwatch was made or restarted, pauses left out."""
+        return self._before_s + (0.0 if self._started is None else time.perf_counter() - self._started)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -75,6 +76,7 @@ class Analyzer:
         self._loaded_skimmer: Skimmer | None = None
         with self._clock.stage("load"):
             self.streams: Streams = load_streams(profile, clock=self._clock, **self._where)
+        self._clock.pause()
 
     def analyze(
         self,
@@ -114,11 +116,8 @@ class Analyzer:
         analysis of the whole; elsewhere the last digits of scores may differ. A video that ends before the
         first window gives a part without predictions. For the rest see `analyze`.
         """
-        try:
+        with self._timed():
             return self._analyze_part(video, windows, keep_poses, num_threads, skim, progress)
-        finally:
-            # Neither does the next video's timing hold that of one that failed.
-            self._clock.restart()
 
     def _analyze_part(
         self,
@@ -172,14 +171,22 @@ class Analyzer:
 
         Their frames must be those that `wanted` names, their sound at the rate of `streams.audio_hz`.
         """
-        try:
+        with self._timed():
             return [prediction for prediction, _ in self._score(media, None)]
-        finally:
-            self._clock.restart()
 
     def wanted(self, frame_times_s: NDArray[np.float64]) -> set[int]:
         """Return the indices of the frames of a window that the streams may need."""
         return set().union(*(stream.wanted(frame_times_s) for stream in self.streams.in_order))
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Count what the body takes; what passes between two bodies, or in one that failed, is in no timing."""
+        self._clock.resume()
+        try:
+            yield
+        finally:
+            self._clock.restart()
+            self._clock.pause()
 
     def _skimmer(self) -> Skimmer:
         if self._loaded_skimmer is None:
