@@ -180,7 +180,7 @@ class Analyzer:
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
-        """Count what the body takes; what passes between two bodies, or in one that failed, is in no timing."""
+        """Count what the body takes; what passes between two bodies or in a failed one is in no timing."""
         self._clock.resume()
         try:
             yield
