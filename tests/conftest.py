@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Set in this process, and so in every one that it starts.
 MARK = "PHAR_TESTS_OF"
 
+#: Section of a failure's report that says how busy the machine was.
+MACHINE = "Machine"
+
 #: Helpers of `multiprocessing` that stay as long as the process they serve.
 HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
@@ -28,9 +31,25 @@ def shared_media() -> Path:
     return folder
 
 
-def pytest_configure() -> None:
-    """Mark this process."""
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Mark this process, and have the one that hands tests to others tell of failures."""
     os.environ[MARK] = str(os.getpid())
+    if config.getoption("numprocesses", None):
+        config.pluginmanager.register(Failures(config.pluginmanager.getplugin("terminalreporter")))
+
+
+class Failures:
+    """Shows a failure when it happens: a run that is cut off later has told of it."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Print what failed, and where."""
+        if report.failed:
+            self._terminal.write_line(f"\n{report.nodeid}, {report.when}:\n{report.longreprtext}")
+            self._terminal.write_line("; ".join(text for name, text in report.sections if name == MACHINE))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,7 +77,7 @@ def pytest_runtest_makereport() -> Iterator[None]:
             if each.info["status"] == psutil.STATUS_RUNNING
         ]
         load = " ".join(f"{each:.1f}" for each in os.getloadavg())
-        report.sections.append(("Machine", f"load {load}; running: {', '.join(running)}"))
+        report.sections.append((MACHINE, f"load {load}; running: {', '.join(running)}"))
     return report
 
 
