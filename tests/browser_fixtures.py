@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-#: How long a page may take to become what a test waits for.
-PATIENCE_S = 20
+#: How long a page may take to become what a test waits for, on a machine that does much else.
+PATIENCE_S = 90
 
 #: What headless tests need, and nothing that a browser does of its own accord, such as looking for updates.
 QUIET = (

@@ -29,6 +29,7 @@ sys.exit(main())
 PATIENT = """
     for _ in range(2):
         try:
+            print("asleep", flush=True)
             time.sleep(60)
         except BaseException as error:
             print(type(error).__name__, flush=True)
@@ -77,7 +78,8 @@ def test_how_a_command_ends_is_told_by_its_exit_code(body: str, code: int, said:
 def test_a_signal_reaches_the_work_once(number: int, code: int, everyone: bool) -> None:
     process = start(PATIENT)
     assert process.stdout is not None
-    process.stdout.readline()
+    while process.stdout.readline() != "asleep\n":
+        assert process.poll() is None
     if everyone:
         os.killpg(process.pid, number)
     else:
