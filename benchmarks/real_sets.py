@@ -1,4 +1,4 @@
-"""Train and test on small public sets of real clips, each with several seeds; the table of docs/results.md.
+"""Train and test on small public sets of real clips, each with several seeds, and print a table.
 
     python benchmarks/real_sets.py --media DIR --work DIR [--only NAME ...] [--seeds 0 1 2] [--jobs 2]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -54,30 +55,33 @@ def phar(*arguments: object) -> str:
     return done.stdout
 
 
-def prepare(name: str, media: Path, work: Path) -> Path:
+def prepare(name: str, media: Path, work: Path) -> None:
     """Make the examples of a set, unless they are there."""
     folder = work / "data" / name
     if folder.is_dir():
-        return folder
-    if name.startswith("digits"):
-        table, _, speaker = work / f"{name}.csv", *name.partition("-")[1:]
+        return
+    made = work / "making" / name
+    shutil.rmtree(made, ignore_errors=True)
+    poses = media / "skeleton/derived"
+    if name == "utd":
+        phar(
+            *("dataset", "poses", poses / "utd_mhad_coco17.pkl", "--labels", poses / "utd_mhad_classes.txt"),
+            *("--splits", "train=xsub_train", "test=xsub_val", "--val-by", "s[0-9]+", "--val-share", 0.25),
+            *("--out", made),
+        )
+    elif name == "jhmdb":
+        phar(
+            *("dataset", "poses", poses / "jhmdb_gt_coco17.pkl", "--labels", poses / "jhmdb_classes.txt"),
+            *("--splits", "train=train", "test=test", "--val-share", 0.25, "--out", made),
+        )
+    else:
+        table, speaker = work / f"{name}.csv", name.removeprefix("digits").removeprefix("-")
         script = Path(__file__).with_name("spoken_digits.py")
         held_out = ["--held-out", speaker] if speaker else []
         subprocess.run([sys.executable, script, media / DIGITS, table, *held_out], check=True)
-        phar("dataset", "audio", table, "--out", folder, "--quietest", 0)
-        return folder
-    splits, by, file = {
-        "utd": (("train=xsub_train", "test=xsub_val"), ("--val-by", "s[0-9]+"), "utd_mhad"),
-        "jhmdb": (("train=train", "test=test"), (), "jhmdb_gt"),
-    }[name]
-    source = media / "skeleton/derived"
-    labels = source / f"{file.split('_')[0]}_classes.txt"
-    labels = labels if labels.is_file() else source / f"{file}_classes.txt"
-    phar(
-        *("dataset", "poses", source / f"{file}_coco17.pkl", "--labels", labels, "--out", folder),
-        *("--splits", *splits, *by, "--val-share", 0.25),
-    )
-    return folder
+        phar("dataset", "audio", table, "--out", made, "--quietest", 0)
+    folder.parent.mkdir(exist_ok=True)
+    made.rename(folder)
 
 
 def trained(options: argparse.Namespace, job: tuple[str, int]) -> float:
