@@ -29,6 +29,9 @@ def fill(folder: Path, identity: Mapping[str, Any], size: int, rows: Callable[[i
     state = json.loads(note.read_text()) if note.is_file() else {}
     if {key: state.get(key) for key in identity} == identity:
         done = state["done"]
+    else:
+        # It would speak of rows that are about to be written over.
+        note.unlink(missing_ok=True)
     mode = "r+" if done else "w+"
     files: dict[str, Any] = {}
     for index, row in enumerate(rows(done), start=done):

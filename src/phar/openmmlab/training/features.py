@@ -93,8 +93,8 @@ def compute_features(
             f"config {config} has no stem whose features could be computed; name StemTimeSformer"
         )
     start_from(model, source)
-    last_map = _LastMap(model.backbone.patch_embed.stem).eval()
-    stem = make_net(last_map, torch.device("cpu"), "auto")
+    net = NetSource.of(_LastMap(model.backbone.patch_embed.stem).eval())
+    stem = make_net(net, torch.device("cpu"), "auto")
     dataset = RecordDataset(samples, partial(training_steps, "rgb", loaded), "rgb", seed, {})
 
     def rows(done: int) -> Iterator[Row]:
@@ -108,4 +108,4 @@ def compute_features(
             found = stem(frames.numpy())[0].transpose(0, 1).half().numpy()
             yield {"features": found, "labels": np.array(int(sample["data_samples"].gt_label))}
 
-    fill(Path(folder), {"seed": seed, "stem": NetSource.of(last_map).key}, len(samples), rows)
+    fill(Path(folder), {"seed": seed, "stem": net.key}, len(samples), rows)
