@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phar.cli.values import amount, count, device, unit
+from phar.cli import overrides
+from phar.cli.values import amount, count, unit
 from phar.schema import NONE, MediaError, UsageError
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def add_actions(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
         help="keep clips with a pose in this share of frames (default: 0.4)",
     )
     action.add_argument("--step", type=count, default=1, metavar="N", help="look at every N-th frame")
-    action.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N")
-    action.add_argument("--backend", choices=("auto", "torch", "openvino"), default="auto")
+    overrides.add_runtime(action)
     _add_jobs(action, max(1, (os.cpu_count() or 1) // 2), "half the cores")
 
     action = add("audio", "log-mel features of clips, and the loudness they need")

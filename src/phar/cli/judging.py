@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phar.cli.values import device
+from phar.cli import overrides
 from phar.schema import UsageError
 
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="keep rendered videos here, and reports in DIR/reports; what is there is not made again",
     )
-    group.add_argument("--backend", default="auto", choices=("auto", "torch", "openvino"))
-    group.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
-    )
+    overrides.add_runtime(group)
 
 
 @contextmanager

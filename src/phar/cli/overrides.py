@@ -13,14 +13,8 @@ from phar.profile import STREAM_ORDER, Profile, ungated, with_overrides, with_pr
 from phar.schema import ProfileError, UsageError
 
 
-def add_choice_of_nets(parser: argparse.ArgumentParser) -> None:
-    """Declare which profile and preset look, and what runs their nets."""
-    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
-    parser.add_argument(
-        "--preset",
-        choices=("fast", "balanced", "accurate", "int8"),
-        help="the profile's settings for this aim",
-    )
+def add_runtime(parser: argparse._ActionsContainer) -> None:
+    """Declare on what the nets run, and what runs them."""
     parser.add_argument(
         "--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)"
     )
@@ -30,6 +24,17 @@ def add_choice_of_nets(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what runs the nets (default: auto)",
     )
+
+
+def add_choice_of_nets(parser: argparse.ArgumentParser) -> None:
+    """Declare which profile and preset look, and what runs their nets."""
+    parser.add_argument("--profile", metavar="NAME|FILE", help=PROFILE_HELP)
+    parser.add_argument(
+        "--preset",
+        choices=("fast", "balanced", "accurate", "int8"),
+        help="the profile's settings for this aim",
+    )
+    add_runtime(parser)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from phar.cli.values import device
+from phar.cli import overrides
 from phar.schema import UsageError
 
 NAMES = ("rgb", "skeleton", "audio", "moderation")
@@ -30,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--per-class", action="store_true", help="also print how many of each class are right"
     )
-    parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--backend", choices=("auto", "torch", "openvino"), default="auto")
+    overrides.add_runtime(parser)
 
 
 def run(args: argparse.Namespace) -> int:
