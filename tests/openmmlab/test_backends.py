@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +172,46 @@ def test_unknown_backends_and_devices() -> None:
         backends.make_net(Doubler(), torch.device("cpu"), "onnx")
     with pytest.raises(ModelError, match="openvino runs on the CPU, got device cuda"):
         backends.make_net(Doubler(), torch.device("cuda"), "openvino")
+
+
+@pytest.mark.parametrize(("bf16_s", "chosen"), [(0.0, "bf16"), (0.02, "f32")])
+def test_bf16_is_taken_where_it_is_faster(
+    bf16_s: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Core:
+        def get_property(self, *_: str) -> list[str]:
+            return ["FP32", "BF16"]
+
+    def layer(precision: str) -> Callable[[np.ndarray], None]:
+        return lambda _rows: time.sleep({"f32": 0.01, "bf16": bf16_s}[precision])
+
+    monkeypatch.setattr(backends, "openvino_core", Core)
+    monkeypatch.setattr(backends, "_linear_layer", layer)
+    assert backends.openvino_precision.__wrapped__() == chosen
+
+
+def test_a_cpu_without_bf16_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Core:
+        def get_property(self, *_: str) -> list[str]:
+            return ["FP32", "INT8"]
+
+    monkeypatch.setattr(backends, "openvino_core", Core)
+    assert backends.openvino_precision.__wrapped__() == "f32"
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_nets_are_compiled_in_the_precision_they_report(
+    cache: Path, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "BF16" not in backends.openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU has no bf16")
+    monkeypatch.setattr(backends, "openvino_precision", lambda: precision)
+    net = backends.make_net(Doubler(), torch.device("cpu"), "openvino")
+    for again in (net, backends.make_net(Doubler(), torch.device("cpu"), "openvino")):
+        again(np.ones((2, 2), np.float32))
+        ((compiled, _),) = again._compiled.values()
+        assert again.precision == precision
+        assert compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name() == precision
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (2, [2]), (7, [4, 2, 1]), (8, [8]), (13, [8, 4, 1])])

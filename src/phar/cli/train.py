@@ -104,7 +104,7 @@ def _add_training(group: Any) -> None:
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16"),
         default="auto",
-        help="auto: bf16 where the GPU or CPU has it, fp16 on other GPUs, else fp32",
+        help="auto: bf16 where the GPU has it or the CPU is faster in it, fp16 on other GPUs, else fp32",
     )
     group.add_argument("--workers", type=int, default=1, help="processes that make samples (default: 1)")
     group.add_argument(

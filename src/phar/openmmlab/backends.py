@@ -14,6 +14,7 @@ import mmap
 import os
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -166,11 +167,11 @@ class OpenVinoNet:
     def _prepare(self, batch: NDArray[Any]) -> tuple[Any, bool]:
         """The compiled net for this shape of input, and whether it takes batches of any size."""
         shape, dtype = batch.shape[1:], str(batch.dtype)
-        core = openvino_core()
+        core, options = openvino_core(), openvino_options(None if self._int8 else self.precision)
         for any_batch in (True, False):
             path = self.path_of(shape, dtype, any_batch=any_batch, int8=self._int8)
             if path.is_file():
-                compiled = core.compile_model(core.read_model(path), "CPU", openvino_options())
+                compiled = core.compile_model(core.read_model(path), "CPU", options)
                 give_back_pages(path.with_suffix(".bin"))
                 return compiled, any_batch
         if self._int8:
@@ -179,7 +180,7 @@ class OpenVinoNet:
         save(model, self.path_of(shape, dtype, any_batch=any_batch, int8=False))
         if self.precision == "f32":
             return exact, any_batch
-        return core.compile_model(model, "CPU", openvino_options()), any_batch
+        return core.compile_model(model, "CPU", options), any_batch
 
     def converted(self, batch: NDArray[Any]) -> tuple[Any, Any, bool]:
         """Convert for inputs like `batch` (N, ...).
@@ -193,8 +194,7 @@ class OpenVinoNet:
         for traced, checked, any_batch in ((1, 2, True), (2, 1, True), (1, 1, False)):
             try:
                 model = self._convert(np.resize(batch, (traced, *batch.shape[1:])), any_batch)
-                options = {**openvino_options(), "INFERENCE_PRECISION_HINT": "f32"}
-                exact = core.compile_model(model, "CPU", options)
+                exact = core.compile_model(model, "CPU", openvino_options("f32"))
                 self.check(exact, np.resize(batch, (checked, *batch.shape[1:])))
                 return model, exact, any_batch
             except Exception:
@@ -323,14 +323,18 @@ def _weights_digest(module: nn.Module) -> str:
     return digest.hexdigest()[:24]
 
 
-def openvino_options() -> dict[str, Any]:
-    """How nets are compiled: for the next answer, on as many threads as torch has."""
+def openvino_options(precision: str | None = None) -> dict[str, Any]:
+    """How nets are compiled: for the next answer, on as many threads as torch has, in `precision`.
+
+    None is the faster one on this CPU.
+    """
     threads = torch.get_num_threads()
     return {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         # Every process would pin its threads to the same first cores: bad where several share a machine.
         "ENABLE_CPU_PINNING": threads >= (os.cpu_count() or 1),
+        "INFERENCE_PRECISION_HINT": precision or openvino_precision(),
     }
 
 
@@ -348,6 +352,27 @@ def openvino_core() -> Any:
 
 @cache
 def openvino_precision() -> str:
-    """Arithmetic that OpenVINO chooses on this CPU: bf16 or f32."""
-    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if "BF16" in capabilities else "f32"
+    """Arithmetic that nets run in on this CPU: bf16 where it has that and is faster in it, else f32.
+
+    Having it does not say so: where the matrix unit is missing, or kept from a virtual machine, some
+    processors multiply bf16 at half the speed of float32.
+    """
+    if "BF16" not in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        return "f32"
+    layers = {precision: _linear_layer(precision) for precision in ("f32", "bf16")}
+    rows = np.ones((512, 1024), np.float32)
+    best = dict.fromkeys(layers, float("inf"))
+    for _ in range(5):
+        for precision, layer in layers.items():
+            started = time.perf_counter()
+            layer(rows)
+            best[precision] = min(best[precision], time.perf_counter() - started)
+    return min(best, key=best.__getitem__)
+
+
+def _linear_layer(precision: str) -> Any:
+    from openvino import Model, opset13
+
+    rows = opset13.parameter([-1, 1024], np.float32)
+    product = opset13.matmul(rows, opset13.constant(np.ones((1024, 1024), np.float32)), False, True)
+    return openvino_core().compile_model(Model([product], [rows]), "CPU", openvino_options(precision))

@@ -157,7 +157,7 @@ class Profile:
     path: Path | None
     """The YAML file it was read from."""
     precision: str = "auto"
-    """`auto`: bf16 where the processor has it, else float32; `int8`: quantized nets."""
+    """`auto`: bf16 where the processor is faster in it, else float32; `int8`: quantized nets."""
     skim: SkimSpec | None = None
     """None: the profile has no net to skim with."""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

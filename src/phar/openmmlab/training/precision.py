@@ -17,8 +17,8 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 def pick_precision(asked: str) -> str:
     """Return fp32, bf16 or fp16.
 
-    `auto`: bf16 on a GPU or a CPU that has it, fp16 on other GPUs, fp32 on other CPUs. Raises ModelError
-    where the asked one cannot be had.
+    `auto`: bf16 on a GPU that has it or a CPU that is faster in it, fp16 on other GPUs, fp32 on other CPUs.
+    Raises ModelError where the asked one cannot be had.
     """
     gpu = torch.cuda.is_available()
     if asked == "auto":
