@@ -124,7 +124,7 @@ def test_doctor_says_what_is_here(capsys) -> None:
     assert found["phar"] == __version__
     assert found["operators"] in ("compiled", "fallback")
     assert found["packages"]["torch"]
-    assert set(found["cpu"]) == {"name", "cores", "avx2", "avx512", "bf16"}
+    assert set(found["cpu"]) == {"name", "cores", "avx2", "avx512", "bf16", "precision"}
     assert "demo" in found["profiles"]
     assert code == (0 if any(profile["usable"] for profile in found["profiles"].values()) else 4)
     phar.main(["doctor"])

@@ -89,7 +89,7 @@ def _ffmpeg() -> str:
 
 
 def _cpu() -> dict[str, Any]:
-    """Return the CPU's name, cores, and the instructions that decide on bf16."""
+    """Return the CPU's name, cores, instructions, and the arithmetic that nets run in on it."""
     import os
 
     fields: dict[str, str] = {}
@@ -105,7 +105,17 @@ def _cpu() -> dict[str, Any]:
         "avx2": "avx2" in flags,
         "avx512": "avx512f" in flags,
         "bf16": bool(flags & {"avx512_bf16", "amx_bf16"}),
+        "precision": _precision(),
     }
+
+
+def _precision() -> str:
+    try:
+        from phar.openmmlab.backends import openvino_precision
+
+        return openvino_precision()
+    except ImportError:
+        return "f32"
 
 
 def _gpu() -> list[str]:
@@ -141,14 +151,14 @@ def _other_hashes(profile: Profile) -> list[str]:
 
 def _print(found: dict[str, Any]) -> None:
     cpu = found["cpu"]
-    abilities = [name for name in ("avx2", "avx512", "bf16") if cpu[name]]
+    abilities = " ".join(name for name in ("avx2", "avx512", "bf16") if cpu[name]) or "no avx2"
     rows = [
         ("phar", found["phar"]),
         ("python", f"{found['python']}, {found['system']}"),
         *((name, version or "not installed") for name, version in found["packages"].items()),
         ("operators", found["operators"]),
         ("ffmpeg", found["ffmpeg"]),
-        ("cpu", f"{cpu['name']}, {cpu['cores']} cores, {' '.join(abilities) or 'no avx2'}"),
+        ("cpu", f"{cpu['name']}, {cpu['cores']} cores, {abilities}; nets in {cpu['precision']}"),
         ("gpu", ", ".join(found["gpu"]) or "none"),
         ("resources", found["resources"]),
         *(
