@@ -134,7 +134,7 @@ class Recognizer:
         def run() -> None:
             if not waiting:
                 return
-            (output,) = self._net(np.stack(waiting))
+            (output,) = self._net(np.stack(waiting) if len(waiting) > 1 else waiting[0][None])
             for owner, rows in zip(owners, output.chunk(len(owners)), strict=True):
                 scores[owner].append(rows)
             waiting.clear()

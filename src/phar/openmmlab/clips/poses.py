@@ -68,17 +68,25 @@ class HeatmapClip(ClipSpec):
         width, height = int(size[0] * scaling + 0.5), int(size[1] * scaling + 0.5)
         if not self.target.get("use_score", True):
             scores = np.ones_like(scores)
-        maps = joint_heatmaps(
-            points * np.float32(scaling), scores, height, width, self.target.get("sigma", 0.6)
-        )
-        if self.target.get("double", False):
-            order = np.arange(maps.shape[1])
+        points = points * np.float32(scaling)
+        sigma = self.target.get("sigma", 0.6)
+        length = self.sampler.clip_len
+        num_clips, num_joints = self.num_frames // length, scores.shape[-1]
+        order = np.arange(num_joints)
+        double = self.target.get("double", False)
+        if double:
             left = list(self.target.get("left_kp", range(1, 17, 2)))
             right = list(self.target.get("right_kp", range(2, 17, 2)))
             order[left], order[right] = right, left
-            maps = np.concatenate([maps, maps[:, order, :, ::-1]])
-        clips = maps.reshape(-1, self.sampler.clip_len, *maps.shape[1:])
-        return np.ascontiguousarray(clips.transpose(0, 2, 1, 3, 4))
+        clips = np.empty((num_clips * (1 + double), num_joints, length, height, width), np.float32)
+        # Clip by clip: all maps of a window take hundreds of megabytes, which are not to be held twice.
+        for i in range(num_clips):
+            frames = slice(i * length, (i + 1) * length)
+            maps = joint_heatmaps(points[:, frames], scores[:, frames], height, width, sigma)
+            clips[i] = maps.transpose(1, 0, 2, 3)
+            if double:
+                clips[num_clips + i] = clips[i, order, :, :, ::-1]
+        return clips
 
 
 def joint_heatmaps(
