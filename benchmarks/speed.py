@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -181,9 +180,11 @@ def force_boxes(stream: Any) -> None:
 
 def table(runs: dict[str, list[dict[str, Any]]]) -> str:
     """Return the medians as Markdown."""
+    from phar.openmmlab.backends import machine
+
     stages = list(dict.fromkeys(stage for done in runs.values() for run in done for stage in run["seconds"]))
     lines = [
-        machine(),
+        f"{machine()}; seconds for {DURATION_S} s of video",
         "",
         "| system | total s | x real time | " + " | ".join(stages) + " | start s | peak MiB |",
     ]
@@ -201,17 +202,6 @@ def table(runs: dict[str, list[dict[str, Any]]]) -> str:
         row = [name, f"{total:.1f}", f"{DURATION_S / total:.3g}", *cells, f"{start:.1f}", f"{peak:.0f}"]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
-
-
-def machine() -> str:
-    """Name the processor, its cores and whether it computes in bf16."""
-    from phar.openmmlab.backends import openvino_core
-
-    core = openvino_core()
-    bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    name = core.get_property("CPU", "FULL_DEVICE_NAME")
-    where = f"{name}, {os.cpu_count()} cores, {'bf16' if bf16 else 'no bf16'}, {platform.system()}"
-    return f"{where}; seconds for {DURATION_S} s of video"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from phar.openmmlab.backends import machine
 from phar.openmmlab.clips import read_clip
 from phar.openmmlab.loading import load_config
 from phar.openmmlab.training import read_plan
@@ -141,4 +142,6 @@ def test_the_net_is_trained_on_what_was_drawn(
     settings = bundle.Settings(num_workers=0)
     result = bundle.train_model(name, tmp_path / name, settings, iterations=1)
     assert set(result["validation"]) >= {"acc/top1", "acc/mean1"}
+    (noted,) = map(json.loads, (tmp_path / name / "runs.jsonl").read_text().splitlines())
+    assert noted["machine"] == machine()
     assert np.load(tmp_path / "drawn/train/facts.npy").shape == (4, 3)

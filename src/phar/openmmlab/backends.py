@@ -370,6 +370,14 @@ def openvino_precision() -> str:
     return min(best, key=best.__getitem__)
 
 
+def machine() -> str:
+    """Name what nets run on here: the GPU, or the CPU with its cores and arithmetic."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    name = openvino_core().get_property("CPU", "FULL_DEVICE_NAME")
+    return f"{name}, {os.cpu_count()} cores, {openvino_precision()}"
+
+
 def _linear_layer(precision: str) -> Any:
     from openvino import Model, opset13
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from phar.openmmlab.backends import machine
 from phar.openmmlab.clips import read_clip
 from phar.openmmlab.training import (
     LABELS,
@@ -135,6 +136,7 @@ def train_model(
         "world": world,
         "seed": seed,
         "iterations": count,
+        "machine": machine(),
         "wall_s": round(time.monotonic() - start),
         "validation": {name: best[name] for name in MEASURES[kind].columns if name in best},
     }
@@ -203,7 +205,7 @@ def _facts(name: str, model: Model, trained: Path) -> dict[str, Any]:
         "iterations": last.get("iterations"),
         # Runs that were stopped and resumed add up.
         "training_wall_s": sum(run["wall_s"] for run in runs),
-        "machine": "2 CPU cores with AVX-512, no bf16",
+        "machine": last.get("machine"),
         "validation": last.get("validation", {}),
     }
 

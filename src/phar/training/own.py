@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from phar.export.target import replacing
+from phar.openmmlab.backends import machine
 from phar.openmmlab.clips import read_clip
 from phar.openmmlab.loading import load_config
 from phar.openmmlab.training import (
@@ -167,6 +168,7 @@ def train_own(prepared: Prepared, out: Path, settings: Settings) -> dict[str, An
         "seed": settings.seed,
         "sampling": prepared.view.sampling,
         "window_s": prepared.view.window_s,
+        "machine": machine(),
         "started_from": None if settings.init_from is None else str(settings.init_from),
     }
     if not process_number():
