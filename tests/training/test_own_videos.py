@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +184,17 @@ def test_a_config_of_mmaction_needs_no_plan_of_ours(videos: Path, tmp_path: Path
     config.write_text(text.partition("optim_wrapper")[0])
     arguments = ["rgb", "--data", str(videos), "--config", str(config), "--out", str(tmp_path / "o")]
     assert main(["train", *arguments, *OPTIONS]) == 4
+
+
+def test_trainings_of_one_second_share_nothing(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "net.py"
+    config.write_text(CLIPS)
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+    for name in ("one", "other"):
+        out = tmp_path / name / "out"
+        arguments = ["rgb", "--data", str(videos), "--config", str(config), "--out", str(out)]
+        assert main(["train", *arguments, "--iterations", "1", *OPTIONS]) == 0
+        assert read_log(out)[-1]["iteration"] == 1
+        shutil.rmtree(tmp_path / name)
