@@ -177,6 +177,8 @@ def test_two_moderators_never_see_the_same_span(browser: Any, server: LocalServe
         browser.press("s")
         await_question(browser, "wave")
         await_verdicts(server, 1)
+        # What she put off is back with her: on its way to her it would stay hers until the lease ends.
+        browser.wait("document.querySelector('#next').textContent.includes('ring')")
         # She goes, and what she holds is free.
         browser.driver.get("about:blank")
         browser.driver.switch_to.window(second)
