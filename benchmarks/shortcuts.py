@@ -22,7 +22,6 @@ import numpy as np
 from phar.evaluate.truth import VideoTruth
 from phar.evaluate.world import rendered
 from phar.openmmlab import backends
-from phar.openmmlab.backends import openvino_core
 from phar.pipeline import Analyzer
 from phar.profile import Profile, load_profile, with_overrides, with_preset
 from phar.schema import ModelError, Report
@@ -44,7 +43,9 @@ class Variant:
         profile = with_overrides(with_preset(base, self.preset), dict(self.overrides))
         if self.precision is None:
             return Analyzer(profile, backend=self.backend)
-        if self.precision.upper() not in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if self.precision.upper() not in backends.openvino_core().get_property(
+            "CPU", "OPTIMIZATION_CAPABILITIES"
+        ):
             raise ModelError(f"this CPU has no {self.precision}")
         with mock.patch.object(backends, "openvino_precision", return_value=self.precision):
             return Analyzer(profile, backend=self.backend)

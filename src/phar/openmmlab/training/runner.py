@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -25,9 +25,6 @@ from phar.schema import ModelError
 
 #: Kinds of nets that can be trained.
 KINDS = tuple(CONVERSIONS)
-
-#: Numbers the trainings of this process. MMEngine keeps what it logs by name, and two of one name share it.
-_RUNS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,8 @@ class _Building:
                 "mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 1},
             },
             default_scope="mmengine" if scope == "mmpose" else scope,
-            experiment_name=f"{self.kind}_{self.work_dir.name}_{next(_RUNS)}",
+            # Trainings of one name, in one process, would share what MMEngine logs.
+            experiment_name=f"{self.kind}_{self.work_dir.name}_{time.monotonic_ns()}",
             **processes,
         )
         # The Runner would draw the weights anew when it starts.
