@@ -19,6 +19,7 @@ with imports.scope("mmaction"):
     from mmaction.apis import inference_recognizer, init_recognizer
 
 THEIR_CONFIGS = Path(mmaction.__file__).parent / ".mim" / "configs" / "skeleton"
+OURS = Path(__file__).resolve().parents[2] / "configs" / "skeleton"
 NUM_CLASSES = 5
 HEIGHT_PX, WIDTH_PX = 240, 320
 
@@ -138,6 +139,20 @@ def test_graphs_of_other_joints_are_refused() -> None:
     flat = Config.fromfile(str(THEIR_CONFIGS / SMALL["stgcnpp"].replace("2d", "3d")))
     with pytest.raises(ModelError, match=r"layout 'nturgb\+d'"):
         read_clip(flat, "frames-1.x")
+
+
+def test_graphs_of_parts_must_have_as_many_nodes_as_there_are_parts() -> None:
+    config = Config.fromfile(str(OURS / "stgcnpp_small.py"))
+    clip = read_clip(config, "frames-1.x")
+    shown = clip.frame_indices(60)
+    points, scores = dancers(1, 60)
+    views = clip.views(PoseClip(points[:, shown], scores[:, shown], HEIGHT_PX, WIDTH_PX))
+    # One clip of one person: 48 frames, five parts, nine features of up to five joints.
+    assert views.shape == (1, 1, 48, 5, 45)
+    assert not views[0, 0, :, 1, 27:].any() and views[0, 0, :, 0, 27:].any()
+    config.model.backbone.graph_cfg.layout.num_node = 6
+    with pytest.raises(ModelError, match=r"the graph network is made for joints of layout \{'num_node': 6"):
+        read_clip(config, "frames-1.x")
 
 
 def test_an_unknown_step_is_said_when_the_config_is_read() -> None:

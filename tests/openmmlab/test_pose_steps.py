@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from phar.openmmlab import imports
-from phar.openmmlab.pose_steps import in_body_frame, varied
+from phar.openmmlab.pose_steps import by_parts, in_body_frame, varied
 from phar.openmmlab.sound_steps import varied as varied_sound
 
 
@@ -48,6 +48,13 @@ def test_without_hips_joints_alone_serve() -> None:
     placed = in_body_frame(joints, scores)
     assert np.isfinite(placed).all() and np.abs(placed).max() < 5
     assert not in_body_frame(joints, np.zeros_like(scores)).any()
+
+
+def test_parts_hold_the_features_of_their_joints() -> None:
+    features = np.arange(2 * 3 * 2, dtype=np.float32).reshape(1, 2, 3, 2)
+    nodes = by_parts(features, [[2, 0], [1]])
+    np.testing.assert_array_equal(nodes[0, 0], [[4, 5, 0, 1], [2, 3, 0, 0]])
+    np.testing.assert_array_equal(nodes[0, 1], [[10, 11, 6, 7], [8, 9, 0, 0]])
 
 
 def test_variation_turns_and_scales_all_frames_alike() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from phar.openmmlab import loading
+from phar.openmmlab.bare import bare_net
 from phar.openmmlab.clips import PoseClip
 from phar.openmmlab.training import PoseRecord, Settings, SoundRecord, export_weights, train
 from phar.schema import ModelError
@@ -112,6 +113,15 @@ def test_a_config_without_a_plan_is_refused(config: Path, tmp_path: Path) -> Non
     config.write_text(AUDIO.partition("training =")[0])
     with pytest.raises(ModelError, match="training"):
         train("audio", config, Tones(32), Tones(8), tmp_path / "run")
+
+
+def test_blending_follows_the_labels_that_are_trained(config: Path, tmp_path: Path) -> None:
+    blended = "model = dict(data_preprocessor=dict(type='ActionDataPreprocessor', blending=dict("
+    config.write_text(AUDIO.replace("model = dict(", f"{blended}type='MixupBlending', num_classes=27)),", 1))
+    train("audio", config, Tones(4), None, tmp_path / "run", Settings(labels=("low", "high"), num_workers=0))
+    trained = loading.load_checkpoint(tmp_path / "run" / "iter_1.pth")["state_dict"]
+    assert trained["cls_head.fc_cls.weight"].shape[0] == 2
+    bare_net(config, num_classes=2, weights=False)
 
 
 def test_poses_become_the_maps_of_the_library_itself() -> None:

@@ -1,4 +1,4 @@
-"""Steps of pose pipelines that MMAction2 lacks: a frame of reference of the body's own, and variation."""
+"""Steps of pose pipelines that MMAction2 lacks: a frame of reference of the body's own, variation, parts."""
 
 from __future__ import annotations
 
@@ -74,6 +74,19 @@ def varied(
     return np.where(seen[..., None], moved, keypoints).astype(np.float32)
 
 
+def by_parts(features: FloatArray, parts: Sequence[Sequence[int]]) -> FloatArray:
+    """Make parts of the body the nodes of a graph, the features of their joints side by side.
+
+    features: (M, T, joints, C); gives (M, T, parts, C * joints of the largest part), zeros where a part has
+    fewer. Source: Thakkar, Narayanan, Part-based Graph Convolutional Network for Action Recognition, 2018.
+    """
+    *shape, _, channels = features.shape
+    nodes = np.zeros((*shape, len(parts), channels * max(map(len, parts))), np.float32)
+    for node, joints in enumerate(parts):
+        nodes[..., node, : channels * len(joints)] = features[..., list(joints), :].reshape(*shape, -1)
+    return nodes
+
+
 def register() -> None:
     """Register the steps with MMAction2, once."""
     from mmaction.registry import TRANSFORMS
@@ -134,5 +147,15 @@ def register() -> None:
             scores[..., hidden] = 0.0
             return {**results, "keypoint_score": scores}
 
-    for step in (BodyFrame, VaryPoses, PartOfClip, HideJoints):
+    class BodyParts:
+        """See `by_parts`; after the features of joints are made."""
+
+        def __init__(self, parts: Sequence[Sequence[int]]) -> None:
+            self._parts = parts
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            features = np.asarray(results["keypoint"], np.float32)
+            return {**results, "keypoint": by_parts(features, self._parts)}
+
+    for step in (BodyFrame, VaryPoses, PartOfClip, HideJoints, BodyParts):
         TRANSFORMS.register_module(module=step)

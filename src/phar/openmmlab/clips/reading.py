@@ -76,7 +76,11 @@ def _joint_clip(
 ) -> JointClip:
     """The reader that runs the config's own transforms on poses."""
     graph = model["type"] == "RecognizerGCN"
-    layouts = [model["backbone"].get("graph_cfg", {}).get("layout", _COCO_LAYOUT)] if graph else []
+    layout = model["backbone"].get("graph_cfg", {}).get("layout", _COCO_LAYOUT) if graph else _COCO_LAYOUT
+    grouped = [len(step["parts"]) for step in pipeline if step["type"] == "BodyParts"]
+    if grouped and isinstance(layout, Mapping) and layout.get("num_node") == grouped[-1]:
+        layout = _COCO_LAYOUT
+    layouts = [layout]
     layouts += [step.get("dataset", "nturgb+d") for step in pipeline if step["type"] == "GenSkeFeat"]
     for layout in layouts:
         if layout != _COCO_LAYOUT:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from phar.openmmlab import imports, loading
-from phar.openmmlab.training import dense, parallel, rhythm
+from phar.openmmlab.training import dense, loop, parallel, rhythm
 from phar.openmmlab.training.datasets import CONVERSIONS, RecordDataset, Samples
 from phar.openmmlab.training.export import has_checkpoint, latest_checkpoint
 from phar.openmmlab.training.log import read_log
@@ -149,7 +149,7 @@ class _Building:
         iterations = plan.iterations or 1
         processes = parallel.join(plan.batch_size)
         _import_metric(self.kind)
-        _register_loop()
+        loop.register()
         order = parallel.InOrder(len(train_samples), plan.batch_size)
         train_steps = partial(training_steps, self.kind, self.config)
         val_interval = settings.val_interval or max(1, iterations // 8)
@@ -322,6 +322,8 @@ def describe(kind: str, config: Mapping[str, Any], labels: Sequence[str]) -> dic
         model["cls_head"]["num_classes"] = len(labels)
         if len(labels) < 5:
             model["cls_head"]["topk"] = (1,)
+    if labels and "blending" in (preprocessor := model.get("data_preprocessor") or {}):
+        preprocessor["blending"]["num_classes"] = len(labels)
     if labels and "bbox_head" in model:
         model["bbox_head"]["num_classes"] = len(labels)
     if kind == "features":
@@ -365,36 +367,3 @@ def _loads_safely(runner: Any, best: str) -> Any:
         return content
 
     return load_checkpoint
-
-
-def _register_loop() -> None:
-    from mmengine.registry import LOOPS
-    from mmengine.runner import IterBasedTrainLoop
-
-    if "RecordTrainLoop" in LOOPS.module_dict:
-        return
-
-    class RecordTrainLoop(IterBasedTrainLoop):
-        """A loop that goes on after the samples it has seen, without drawing them again."""
-
-        def run(self) -> Any:
-            batches = type(self.dataloader_iterator)
-            self.dataloader.sampler.start = self._iter
-            self.dataloader_iterator = _Skipping(batches(self.dataloader), self._iter)
-            return super().run()
-
-    LOOPS.register_module(module=RecordTrainLoop)
-
-
-class _Skipping:
-    """Batches of which the first few are asked for and thrown away, so they need not be made."""
-
-    def __init__(self, batches: Any, skipped: int) -> None:
-        self._batches = batches
-        self._skipped = skipped
-
-    def __next__(self) -> Any:
-        if self._skipped > 0:
-            self._skipped -= 1
-            return None
-        return next(self._batches)
