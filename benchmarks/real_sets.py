@@ -37,9 +37,9 @@ class Trial:
 
 
 TRIALS = {
-    "utd-stgcnpp": Trial("skeleton", "utd", "skeleton/stgcnpp_small.py"),
+    "utd-stgcn": Trial("skeleton", "utd", "skeleton/stgcn_small.py"),
     "utd-posec3d": Trial("skeleton", "utd", "skeleton/posec3d_small.py"),
-    "jhmdb-stgcnpp": Trial("skeleton", "jhmdb", "skeleton/stgcnpp_small.py"),
+    "jhmdb-stgcn": Trial("skeleton", "jhmdb", "skeleton/stgcn_small.py"),
     "jhmdb-posec3d": Trial("skeleton", "jhmdb", "skeleton/posec3d_small.py"),
     "digits": Trial("audio", "digits", "audio/resnet_small.py"),
     **{f"digits-{name}": Trial("audio", f"digits-{name}", "audio/resnet_small.py") for name in SPEAKERS},

@@ -142,14 +142,14 @@ def test_graphs_of_other_joints_are_refused() -> None:
 
 
 def test_graphs_of_parts_must_have_as_many_nodes_as_there_are_parts() -> None:
-    config = Config.fromfile(str(OURS / "stgcnpp_small.py"))
+    config = Config.fromfile(str(OURS / "stgcn_small.py"))
     clip = read_clip(config, "frames-1.x")
     shown = clip.frame_indices(60)
     points, scores = dancers(1, 60)
     views = clip.views(PoseClip(points[:, shown], scores[:, shown], HEIGHT_PX, WIDTH_PX))
-    # One clip of one person: 48 frames, five parts, nine features of up to five joints.
-    assert views.shape == (1, 1, 48, 5, 45)
-    assert not views[0, 0, :, 1, 27:].any() and views[0, 0, :, 0, 27:].any()
+    # One clip of one person: 48 frames, two halves, nine features of nine and of six joints.
+    assert views.shape == (1, 1, 48, 2, 81)
+    assert not views[0, 0, :, 1, 54:].any() and views[0, 0, :, 0, 54:].any()
     config.model.backbone.graph_cfg.layout.num_node = 6
     with pytest.raises(ModelError, match=r"the graph network is made for joints of layout \{'num_node': 6"):
         read_clip(config, "frames-1.x")
