@@ -12,11 +12,11 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-import phar
+from phar.batch.sources import find_videos
+from phar.pipeline import Analyzer
 from phar.profile import load_profile
 from phar.schema import NONE, MediaError
-
-SUFFIXES = {".avi", ".mkv", ".mov", ".mp4", ".webm"}
+from phar.timeline import window_labels
 
 
 def main() -> None:
@@ -25,19 +25,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--profile", default="demo")
     options = parser.parse_args()
-    threshold = load_profile(options.profile).threshold
+    analyzer = Analyzer(load_profile(options.profile))
     labels: Counter[str] = Counter()
     streams: Counter[tuple[str, str]] = Counter()
-    for path in sorted(each for each in options.folder.rglob("*") if each.suffix.lower() in SUFFIXES):
+    for found in find_videos([str(options.folder)], []):
         try:
-            report = phar.analyze(path, profile=options.profile)
+            report = analyzer.analyze(found.path)
         except MediaError as error:
-            print(f"{path.name}: {error}")
+            print(error)
             continue
-        for prediction in report.predictions:
-            best = int(prediction.probs.argmax())
-            label = report.labels[best] if prediction.probs[best] >= threshold else NONE
-            labels[label] += 1
+        named = window_labels(report.predictions, report.labels, analyzer.profile.segments)
+        labels.update(named)
+        for prediction, label in zip(report.predictions, named, strict=True):
             if label != NONE:
                 streams[label, "+".join(sorted(prediction.weights))] += 1
     total = labels.total()

@@ -80,8 +80,6 @@ def bare_net(
     description = deepcopy(loaded["model"])
     if kind == "recognizer" and num_classes is not None:
         description["cls_head"]["num_classes"] = num_classes
-    # What blends training clips draws random numbers, which have no shape only.
-    (description.get("data_preprocessor") or {}).pop("blending", None)
     # The libraries are imported outside of the device: they make tensors of their own.
     with imports.scope(library):
         place: AbstractContextManager[Any] = nullcontext() if weights else torch.device("meta")

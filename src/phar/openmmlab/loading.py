@@ -188,10 +188,13 @@ def build(config: Mapping[str, Any], scope: str, seed: int) -> nn.Module:
     with imports.scope(scope):
         from mmengine.registry import MODELS
 
+        description = without_downloads(config)
+        # For training only; what draws its random numbers cannot be built on the meta device.
+        (description.get("data_preprocessor") or {}).pop("blending", None)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             try:
-                model = MODELS.build(without_downloads(config))
+                model = MODELS.build(description)
             except ModelError:
                 raise
             except Exception as error:

@@ -76,12 +76,12 @@ def _joint_clip(
 ) -> JointClip:
     """The reader that runs the config's own transforms on poses."""
     graph = model["type"] == "RecognizerGCN"
-    layout = model["backbone"].get("graph_cfg", {}).get("layout", _COCO_LAYOUT) if graph else _COCO_LAYOUT
-    grouped = [len(step["parts"]) for step in pipeline if step["type"] == "BodyParts"]
-    if grouped and isinstance(layout, Mapping) and layout.get("num_node") == grouped[-1]:
-        layout = _COCO_LAYOUT
-    layouts = [layout]
-    layouts += [step.get("dataset", "nturgb+d") for step in pipeline if step["type"] == "GenSkeFeat"]
+    layouts = [step.get("dataset", "nturgb+d") for step in pipeline if step["type"] == "GenSkeFeat"]
+    if graph:
+        layout = model["backbone"].get("graph_cfg", {}).get("layout", _COCO_LAYOUT)
+        parts = [len(step["parts"]) for step in pipeline if step["type"] == "BodyParts"]
+        if not (isinstance(layout, Mapping) and [layout.get("num_node")] == parts):
+            layouts.insert(0, layout)
     for layout in layouts:
         if layout != _COCO_LAYOUT:
             raise ModelError(
