@@ -4,7 +4,8 @@
 # make lint       ruff, mypy and hadolint
 # make bench      the full-size nets against the flow of OpenMMLab's demos (an hour)
 # make fuzz       thousands of damaged files of every container (20 minutes; needs the shared media)
-# make bundle     render the world and train the bundled models (hours)
+# make bundle     render the world, train the models of profile demo, fit their fusion, measure them (80 minutes)
+# make moderation the same for the net of profile moderation (20 minutes)
 # make docs       docs/cli.md from the parsers
 # make release    wheel, sdist, SBOM, licences and check sums in dist/, tried in an environment of their own
 # make audit      hold the packages of that environment against the known holes; needs the network
@@ -17,14 +18,14 @@ SAMPLE ?= samples/five_scenes
 OUT ?= build/demo.json
 # Nets of the bundle, with those that each starts from below. Two are trained at a time, each in one thread that draws
 # its own samples: two such are faster on two cores than one after the other in two.
-MODELS := person stem pose rgb audio skeleton moderation
+MODELS := person stem pose rgb skeleton audio
 TRAINED := $(MODELS:%=work_dirs/%/.trained)
 
 PACKAGES := $(VENV)/.packages
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.develop
 
-.PHONY: install demo test lint bench fuzz bundle docs release audit clean
+.PHONY: install demo test lint bench fuzz bundle moderation docs release audit clean
 
 install: $(RUNTIME)
 
@@ -67,6 +68,10 @@ fuzz: $(RUNTIME)
 
 bundle: $(RUNTIME)
 	$(MAKE) --jobs=2 $(TRAINED)
+	$(BIN)/phar fuse --profile demo --in-place --keep work_dirs/val
+	$(BIN)/phar eval demo --controls --person-frames 300 --keep work_dirs/test --out work_dirs/eval
+
+moderation: work_dirs/moderation/.trained
 
 work_dirs/pose/.trained: work_dirs/person/.trained
 work_dirs/rgb/.trained: work_dirs/stem/.trained

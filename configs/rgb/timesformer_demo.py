@@ -53,7 +53,7 @@ test_pipeline = [
 # What `phar train` reads; see phar.openmmlab.training.
 training = dict(
     # Stem features of this many clips are computed once; training looks at each about twice.
-    clips=7000,
+    clips=8000,
     iterations=1000,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=6e-4, weight_decay=0.05),

@@ -13,6 +13,16 @@ from phar.schema import COCO_KEYPOINTS, FloatArray
 _SHOULDERS, _HIPS = (
     [COCO_KEYPOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip")
 )
+#: Bones from the middle of the hips outwards: joints that a bone begins between, and the joint at its end.
+_BONES: tuple[tuple[tuple[str, ...], str], ...] = (
+    *((("left_hip", "right_hip"), f"{side}_shoulder") for side in ("left", "right")),
+    (("left_shoulder", "right_shoulder"), "nose"),
+    *(
+        ((f"{side}_{inner}",), f"{side}_{outer}")
+        for side in ("left", "right")
+        for inner, outer in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
+    ),
+)
 #: Joints at or below this score were not seen.
 _UNSEEN = 1e-3
 
@@ -74,6 +84,36 @@ def varied(
     return np.where(seen[..., None], moved, keypoints).astype(np.float32)
 
 
+def other_body(
+    keypoints: FloatArray,
+    scores: FloatArray,
+    rng: np.random.RandomState,
+    bones: float,
+    sweep: Sequence[float],
+) -> FloatArray:
+    """Let another body do the same: other lengths of bones, movements that reach more or less far.
+
+    keypoints: (M, T, 17, 2); joints that were not seen stay. Every bone's length is multiplied through the
+    clip by its own factor, 1 give or take up to `bones`, left and right alike; the way of each joint from
+    where it is on average by one factor within `sweep`.
+    """
+    seen = scores > _UNSEEN
+    moved = np.array(keypoints, np.float32)
+    counts = np.maximum(seen.sum(1, keepdims=True), 1)[..., None]
+    means = (moved * seen[..., None]).sum(1, keepdims=True) / counts
+    moved = means + (moved - means) * rng.uniform(*sweep)
+    placed = moved.copy()
+    factors: dict[str, float] = {}
+    for inner, outer in _BONES:
+        begin, end = [COCO_KEYPOINTS.index(joint) for joint in inner], COCO_KEYPOINTS.index(outer)
+        name = "-".join(joint.split("_")[-1] for joint in (*inner, outer))
+        factor = factors.setdefault(name, 1 + rng.uniform(-bones, bones))
+        known = (seen[..., begin].all(-1) & seen[..., end])[..., None]
+        grown = placed[..., begin, :].mean(-2) + factor * (moved[..., end, :] - moved[..., begin, :].mean(-2))
+        placed[..., end, :] = np.where(known, grown, placed[..., end, :])
+    return np.where(seen[..., None], placed, keypoints).astype(np.float32)
+
+
 def by_parts(features: FloatArray, parts: Sequence[Sequence[int]]) -> FloatArray:
     """Make parts of the body the nodes of a graph, the features of their joints side by side.
 
@@ -120,6 +160,35 @@ def register() -> None:
             rng = np.random.RandomState(np.random.randint(2**31))
             return {**results, "keypoint": varied(keypoints, scores, rng, *self._settings)}
 
+    class OtherBody:
+        """See `other_body`; after `BodyFrame`."""
+
+        def __init__(self, bones: float = 0.1, sweep: Sequence[float] = (0.85, 1.15)) -> None:
+            self._settings = (bones, sweep)
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            keypoints = np.asarray(results["keypoint"], np.float32)
+            scores = np.asarray(results["keypoint_score"], np.float32)
+            rng = np.random.RandomState(np.random.randint(2**31))
+            return {**results, "keypoint": other_body(keypoints, scores, rng, *self._settings)}
+
+    class OtherPace:
+        """Take the sampled frames from other instants: now slower, now faster; after the sampler.
+
+        The clip's time is bent by up to `share` of its length, and begins and ends where it did.
+        """
+
+        def __init__(self, share: float = 0.1) -> None:
+            self._share = share
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            frames = np.asarray(results["frame_inds"])
+            last = max(1, int(results["total_frames"]) - 1)
+            bends = np.random.uniform(-self._share, self._share, 2) / [1, 2]
+            at = frames / last
+            bent = at + bends[0] * np.sin(np.pi * at) + bends[1] * np.sin(2 * np.pi * at)
+            return {**results, "frame_inds": np.rint(bent.clip(0, 1) * last).astype(frames.dtype)}
+
     class PartOfClip:
         """Keep a random part of a clip's frames, at least this share of them; before the sampler."""
 
@@ -157,5 +226,5 @@ def register() -> None:
             features = np.asarray(results["keypoint"], np.float32)
             return {**results, "keypoint": by_parts(features, self._parts)}
 
-    for step in (BodyFrame, VaryPoses, PartOfClip, HideJoints, BodyParts):
+    for step in (BodyFrame, VaryPoses, OtherBody, OtherPace, PartOfClip, HideJoints, BodyParts):
         TRANSFORMS.register_module(module=step)

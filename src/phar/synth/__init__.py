@@ -2,6 +2,7 @@
 
 from phar.synth.ceilings import ceilings
 from phar.synth.clip import Clip, TrueSegment, Truth
+from phar.synth.elsewhere import Elsewhere
 from phar.synth.props import PLACES
 from phar.synth.safety import SAFE, UNSAFE, Safety, load_safety
 from phar.synth.world import World, load_world
@@ -12,6 +13,7 @@ __all__ = [
     "SAFE",
     "UNSAFE",
     "Clip",
+    "Elsewhere",
     "Safety",
     "TrueSegment",
     "Truth",

@@ -28,7 +28,7 @@ from phar.synth import World, load_world
 from phar.training.metafile import record_checkpoint
 from phar.training.observed import ObservedSamples, find_joints
 from phar.training.safety import DrawnSamples, SafetySamples, draw_clips
-from phar.training.samples import SAMPLES, PoseSamples
+from phar.training.samples import SAMPLES, Kept, PoseSamples
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ def train_model(
             plan.drawn_clips, clip_len, rendered, seed, num_looks, Path(out), settings.num_workers
         )
     else:
-        train_set, val_set = build(rendered, "train", seed, num_looks), build(rendered, "val", seed, _NUM_VAL)
+        train_set = build(rendered, "train", seed, num_looks)
+        val_set = Kept(build(rendered, "val", seed, _NUM_VAL))
     train(kind, config, train_set, val_set, out, settings, replace(plan, iterations=count))
     best = best_row(read_log(Path(out)), MEASURES[kind]) or {}
     result = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,8 @@ from phar.training.order import Balanced, Shuffled
 
 #: Rate at which `sampling: seconds` counts frames; see `phar.openmmlab.sampling`.
 REFERENCE_HZ = 30.0
+#: Files of poses kept in memory: unpacking one costs as much as all steps of a pipeline on it.
+_KEPT_POSES = 2048
 
 
 class Order(Protocol):
@@ -102,10 +105,11 @@ class PoseExamples(Drawn):
         super().__init__(examples, size, order, window_s, seed)
         self._path = path
         self._by_time = sampling == "seconds"
+        self._read = lru_cache(_KEPT_POSES)(read_poses)
 
     def __getitem__(self, position: int) -> PoseRecord:
         clip, label = self.at(position)
-        poses = read_poses(self._path(clip))
+        poses = self._read(self._path(clip))
         shown = self._shown(poses, *self.span(position, clip.end_s - clip.start_s))
         height_px, width_px = poses.img_shape
         keypoints, scores = poses.keypoint[:, shown], poses.keypoint_score[:, shown]

@@ -27,7 +27,7 @@ from phar.openmmlab.training import (
 )
 from phar.schema import COCO_MIRRORED, FloatArray
 from phar.streams.features import SAMPLE_RATE_HZ, log_mel
-from phar.synth import PLACES, Clip, World
+from phar.synth import PLACES, Clip, Elsewhere, World
 from phar.training.pictures import Pixels, compressed, part, tinted
 from phar.training.safety import SafetySamples
 
@@ -45,9 +45,13 @@ _JOINT_ERRORS = np.array([0.014] * 5 + [0.015] * 2 + [0.028] * 2 + [0.038] * 2 +
 _JOINT_SCORES = np.array([1.0] * 5 + [0.83] * 2 + [0.6] * 2 + [0.48] * 2 + [0.98] * 2 + [0.83] * 4)
 
 
+#: What a position may show.
+Footage = Clip | Elsewhere
+
+
 @dataclass(frozen=True)
 class _Window:
-    clip: Clip
+    clip: Footage
     start_s: float
     end_s: float
     label: str
@@ -60,6 +64,8 @@ class WorldSamples:
     video_share = 0.3
     #: Share of the positions that show a short window, as at the end of a video.
     short_share = 0.25
+    #: Share of the clips of training that show nothing of the world, for nets that are to say `none` of it.
+    elsewhere_share = 0.0
     #: Labels that are shown; None for all of the world's.
     labels: tuple[str, ...] | None = None
     #: Positions that look at one clip: drawing costs as much as a training step.
@@ -98,6 +104,11 @@ class WorldSamples:
     def _draw(self, number: int) -> _Window:
         rng = np.random.default_rng([self._first_seed, number, 2])
         length_s = WINDOW_S if rng.uniform() >= self.short_share else float(rng.uniform(0.4, WINDOW_S))
+        own = np.random.default_rng([self._first_seed, number, 4])
+        if self._augment and own.uniform() < self.elsewhere_share:
+            elsewhere = Elsewhere(self._first_seed, number)
+            start_s = float(rng.uniform(0, elsewhere.duration_s - length_s))
+            return _Window(elsewhere, start_s, start_s + length_s, elsewhere.label)
         if rng.uniform() < self.video_share:
             # Long videos are numbered apart from clips; each gives one window.
             clip = self.world.video(self._first_seed, number)
@@ -120,6 +131,7 @@ class FrameSamples(WorldSamples):
     """Clips of frames for the RGB net."""
 
     num_frames = 8
+    elsewhere_share = 0.18
 
     def __getitem__(self, index: int) -> FrameRecord:
         rng = self.rng(index)
@@ -146,6 +158,7 @@ class SceneSamples(WorldSamples):
 
     per_clip = 4
     apart = 32
+    elsewhere_share = 0.12
     #: As the RGB net sees them.
     size_px = (192, 128)
 
@@ -193,7 +206,7 @@ class PoseSamples(WorldSamples):
         super().__init__(world, split, seed, size)
         self.labels = world.skeleton_labels
 
-    def instants(self, index: int) -> tuple[list[float], Clip, str]:
+    def instants(self, index: int) -> tuple[list[float], Footage, str]:
         """The times of one position's frames, the clip they are in and its action."""
         window = self.window(index)
         rng = np.random.default_rng([self._first_seed, index, 3])
@@ -277,7 +290,23 @@ class PersonSamples(PictureSamples):
         return PersonRecord(frame, box.astype(np.float32), truth.keypoints[person])
 
 
-def _drawn_size(clip: Clip) -> dict[str, int]:
+class Kept:
+    """Samples that are looked at again and again: each is made once and stays in memory."""
+
+    def __init__(self, samples: Sequence[Any]) -> None:
+        self._samples = samples
+        self._made: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Any:
+        if index not in self._made:
+            self._made[index] = self._samples[index]
+        return self._made[index]
+
+
+def _drawn_size(clip: Footage) -> dict[str, int]:
     short = _SHORT_SIDES_PX[clip.index % len(_SHORT_SIDES_PX)]
     return {"height_px": short} if clip.width_px >= clip.height_px else {"width_px": short}
 
@@ -298,7 +327,7 @@ def _steady_times(window: _Window, count: int, step_s: float, rng: np.random.Gen
     return _shown(window.start_s + (first_s + np.arange(count) * step_s) % length_s, window.clip)
 
 
-def _shown(times: NDArray[np.float64], clip: Clip) -> list[float]:
+def _shown(times: NDArray[np.float64], clip: Footage) -> list[float]:
     """The times of the frames that are on screen at the given instants."""
     fps = float(clip.fps)
     return [float(t) for t in np.clip(np.floor(times * fps), 0, clip.num_frames - 1) / fps]
