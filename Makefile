@@ -75,6 +75,8 @@ moderation: work_dirs/moderation/.trained
 
 work_dirs/pose/.trained: work_dirs/person/.trained
 work_dirs/rgb/.trained: work_dirs/stem/.trained
+# Last of the shorter chain: the other one is what the whole waits for.
+work_dirs/audio/.trained: work_dirs/rgb/.trained
 work_dirs/skeleton/.trained: work_dirs/pose/.trained
 work_dirs/%/.trained: | $(RUNTIME)
 	$(BIN)/phar train $* --resume --export --workers 0 --threads 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from phar.openmmlab import imports
-from phar.openmmlab.pose_steps import by_parts, in_body_frame, varied
+from phar.openmmlab.pose_steps import by_parts, in_body_frame, other_body, varied
 from phar.openmmlab.sound_steps import varied as varied_sound
 
 
@@ -55,6 +55,48 @@ def test_parts_hold_the_features_of_their_joints() -> None:
     nodes = by_parts(features, [[2, 0], [1]])
     np.testing.assert_array_equal(nodes[0, 0], [[4, 5, 0, 1], [2, 3, 0, 0]])
     np.testing.assert_array_equal(nodes[0, 1], [[10, 11, 6, 7], [8, 9, 0, 0]])
+
+
+def length(joints: np.ndarray, a: int, b: int) -> np.ndarray:
+    return np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1)
+
+
+def test_another_body_has_other_bones_in_all_frames_alike() -> None:
+    rng = np.random.default_rng(0)
+    joints, scores = rng.normal(size=(2, 6, 17, 2)).astype(np.float32), np.ones((2, 6, 17), np.float32)
+    scores[1, 3, 9], joints[1, 3, 9] = 0, 0
+    other = other_body(joints, scores, np.random.RandomState(1), bones=0.2, sweep=(1.0, 1.0))
+    for left, right in (((5, 7), (6, 8)), ((11, 13), (12, 14)), ((13, 15), (14, 16))):
+        factor = length(other, *left) / length(joints, *left)
+        np.testing.assert_allclose(factor, factor[0, 0], rtol=1e-4)
+        np.testing.assert_allclose(length(other, *right) / length(joints, *right), factor[0, 0], rtol=1e-4)
+        assert 0.8 <= factor[0, 0] <= 1.2
+    # Hips stay, and so does what was not seen.
+    np.testing.assert_allclose(other[..., 11:13, :], joints[..., 11:13, :], atol=1e-6)
+    assert not other[1, 3, 9].any()
+
+
+def test_another_body_moves_more_or_less_far_about_the_same_place() -> None:
+    joints, scores = standing()
+    far = other_body(joints, scores, np.random.RandomState(0), bones=0.0, sweep=(1.5, 1.5))
+    np.testing.assert_allclose(far[0, :, 10, 0], 215 + 1.5 * (np.array([0, 10, 20, 30]) - 15), rtol=1e-5)
+    np.testing.assert_allclose(far[0, :, 5], joints[0, :, 5], rtol=1e-5)
+
+
+def test_another_pace_keeps_the_order_the_ends_and_the_length() -> None:
+    with imports.scope("mmaction"):
+        from mmaction.registry import TRANSFORMS
+
+        step = TRANSFORMS.build({"type": "OtherPace", "share": 0.1})
+    frames = np.arange(0, 101, 4)
+    np.random.seed(0)
+    bent = [step({"frame_inds": frames, "total_frames": 101})["frame_inds"] for _ in range(20)]
+    for each in bent:
+        assert len(each) == len(frames) and each[0] == 0 and each[-1] == 100
+        assert (np.diff(each) >= 0).all()
+        assert np.abs(each - frames).max() <= 16
+    assert len({tuple(each) for each in bent}) == 20
+    assert max(np.abs(each - frames).max() for each in bent) > 5
 
 
 def test_variation_turns_and_scales_all_frames_alike() -> None:

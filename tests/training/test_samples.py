@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from phar.synth import load_world
+from phar.synth import Elsewhere, load_world
 from phar.training.samples import (
     SAMPLES,
     FrameSamples,
+    Kept,
     PersonSamples,
     PictureSamples,
     PoseSamples,
@@ -58,6 +59,53 @@ def test_pictures_of_one_clip_follow_each_other_and_clips_do_not_repeat() -> Non
     samples = PersonSamples(WORLD, "train", 0, 1000)
     assert [samples.number(i) for i in range(13)] == [0] * 6 + [1] * 6 + [2]
     assert [FrameSamples(WORLD, "train", 0, 1000).number(i) for i in range(4)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kind, low, high", [("rgb", 0.2, 0.3), ("scene", 0.08, 0.16)])
+def test_nets_that_say_none_are_shown_other_places_in_training_alone(
+    kind: str, low: float, high: float
+) -> None:
+    shown = {
+        split: [SAMPLES[kind](WORLD, split, 0, 4000)._draw(number) for number in range(500)]  # type: ignore[attr-defined]
+        for split in ("train", "val")
+    }
+    elsewhere = [window for window in shown["train"] if isinstance(window.clip, Elsewhere)]
+    assert low < len(elsewhere) / 500 < high
+    assert {window.label for window in elsewhere} == {"none"}
+    assert all(0 <= w.start_s < w.end_s <= w.clip.duration_s for w in elsewhere)
+    assert not any(isinstance(window.clip, Elsewhere) for window in shown["val"])
+
+
+def test_streams_without_none_are_shown_the_world_alone() -> None:
+    for kind in ("skeleton", "audio", "person", "pose"):
+        samples = SAMPLES[kind](WORLD, "train", 0, 1000)
+        assert not any(isinstance(samples._draw(n).clip, Elsewhere) for n in range(60))  # type: ignore[attr-defined]
+
+
+def test_a_picture_of_another_place_has_no_joints_and_no_action() -> None:
+    samples = SceneSamples(WORLD, "train", 0, 4000)
+    number = next(n for n in range(4000) if isinstance(samples.window(n).clip, Elsewhere))
+    record = samples[number]
+    assert record.frame.shape == (128, 192, 3)
+    assert record.joints.shape == (0, 17, 2) and record.place_boxes.shape == (0, 4)
+    assert "none" in WORLD.postures[record.label]
+
+
+def test_samples_that_are_kept_are_made_once() -> None:
+    made = []
+
+    class Counted:
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> str:
+            made.append(index)
+            return "abc"[index]
+
+    kept = Kept(Counted())  # type: ignore[arg-type]
+    assert len(kept) == 3
+    assert [kept[i] for i in (2, 0, 2, 0)] == ["c", "a", "c", "a"]
+    assert made == [2, 0]
 
 
 def test_every_label_of_a_stream_has_its_share() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phar.schema import NONE, FloatArray
-from phar.synth.canvas import Canvas, Pixels, shade
+from phar.synth.canvas import Canvas, Pixels, Rgb, shade
 from phar.synth.clip import Truth
 from phar.synth.grounds import clouds, natural, outline, paint_ground, words
 from phar.synth.motion import Array
@@ -72,7 +72,7 @@ class _Limb:
     radius: float
     angle: float
     swing: float
-    colour: tuple[int, int, int]
+    colour: Rgb
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Thing:
     drift: _Drift
     limbs: tuple[_Limb, ...]
     shape: Array
-    colour: tuple[int, int, int]
+    colour: Rgb
 
     @staticmethod
     def draw(rng: np.random.Generator) -> _Thing:
@@ -141,7 +141,10 @@ class _Shot:
 
 
 class Elsewhere:
-    """One clip; every picture is a pure function of seed, index and time. Asked as `phar.synth.Clip` is."""
+    """One clip of 7 to 10 s; every picture is a pure function of seed, index and time.
+
+    It is asked as `phar.synth.Clip` is, has no sound and shows nobody: its label is `none`.
+    """
 
     label = NONE
 
@@ -183,7 +186,7 @@ class Elsewhere:
     def audio(self, start_s: float, end_s: float, hz: int) -> None:
         """No sound."""
 
-    def places(self, t_s: float) -> list[tuple[str, tuple[float, float, float, float]]]:
+    def places(self, t_s: float) -> list[tuple[str, FloatArray]]:
         """No place of an action."""
         return []
 
@@ -204,10 +207,7 @@ class Elsewhere:
             camera=_Drift.draw(rng, 0.6, 0.5),
             zoom=float(rng.normal(0, 0.04)) if rng.uniform() < 0.4 else 0.0,
             shake=float(rng.uniform(0, 0.02)) * unsteady,
-            things=tuple(
-                _Thing.draw(rng)
-                for _ in range(int(rng.choice((0, 1, 2, 3, 5), p=(0.35, 0.2, 0.2, 0.15, 0.1))))
-            ),
+            things=tuple(_Thing.draw(rng) for _ in range(int(rng.choice(_NUM_THINGS, p=_NUM_THINGS_SHARE)))),
             texture=float(rng.uniform(0, 0.3 if rng.uniform() < 0.35 else 0.06)),
             gain=np.asarray(rng.uniform(0.5, 1.25) * rng.uniform(0.9, 1.1, 3), np.float32),
             blur=float(rng.uniform(0, 0.012)) if rng.uniform() < 0.4 else 0.0,

@@ -131,7 +131,7 @@ class FrameSamples(WorldSamples):
     """Clips of frames for the RGB net."""
 
     num_frames = 8
-    elsewhere_share = 0.18
+    elsewhere_share = 0.25
 
     def __getitem__(self, index: int) -> FrameRecord:
         rng = self.rng(index)

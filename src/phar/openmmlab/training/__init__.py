@@ -11,6 +11,7 @@ from phar.openmmlab.training.export import (
 )
 from phar.openmmlab.training.features import FeatureSamples, compute_features
 from phar.openmmlab.training.log import read_log
+from phar.openmmlab.training.measures import MEASURES, Measure, best_row
 from phar.openmmlab.training.parallel import num_processes, process_number
 from phar.openmmlab.training.plan import Plan, read_plan
 from phar.openmmlab.training.precision import PRECISIONS, pick_precision
@@ -24,7 +25,7 @@ from phar.openmmlab.training.records import (
     SceneRecord,
     SoundRecord,
 )
-from phar.openmmlab.training.runner import KINDS, MEASURES, Measure, Settings, best_row, train
+from phar.openmmlab.training.runner import KINDS, Settings, train
 
 __all__ = [
     "KINDS",

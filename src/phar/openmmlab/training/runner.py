@@ -17,6 +17,7 @@ from phar.openmmlab.training import dense, loop, parallel, rhythm
 from phar.openmmlab.training.datasets import CONVERSIONS, RecordDataset, Samples
 from phar.openmmlab.training.export import has_checkpoint, latest_checkpoint
 from phar.openmmlab.training.log import read_log
+from phar.openmmlab.training.measures import MEASURES, import_metric
 from phar.openmmlab.training.pipelines import training_steps, validation_steps
 from phar.openmmlab.training.plan import Plan, read_plan
 from phar.openmmlab.training.precision import optim_wrapper, pick_precision
@@ -25,40 +26,6 @@ from phar.schema import ModelError
 
 #: Kinds of nets that can be trained.
 KINDS = tuple(CONVERSIONS)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How a kind of net is validated."""
-
-    metric: Mapping[str, Any]
-    """MMEngine's description of it."""
-    columns: tuple[str, ...]
-    """What it gives, by the names it gives them."""
-    best: str
-    """The column by which the best checkpoint is chosen; the higher the better."""
-
-
-def best_row(rows: Sequence[Mapping[str, float]], measure: Measure) -> Mapping[str, float] | None:
-    """Return the row of a log that validated best, None where none did."""
-    validated = [row for row in rows if measure.best in row]
-    return max(validated, key=lambda row: row[measure.best]) if validated else None
-
-
-_ACCURACY = Measure(
-    {"type": "AccMetric", "metric_list": ("top_k_accuracy", "mean_class_accuracy")},
-    ("acc/top1", "acc/top5", "acc/mean1"),
-    "acc/mean1",
-)
-MEASURES: Mapping[str, Measure] = {
-    **dict.fromkeys(("rgb", "skeleton", "features", "scene", "audio"), _ACCURACY),
-    "person": Measure(
-        {"type": "mmdet.CocoMetric", "ann_file": None, "metric": "bbox", "classwise": False},
-        ("coco/bbox_mAP", "coco/bbox_mAP_50", "coco/bbox_mAP_75"),
-        "coco/bbox_mAP",
-    ),
-    "pose": Measure({"type": "mmpose.PCKAccuracy", "thr": 0.1, "norm_item": "bbox"}, ("PCK",), "PCK"),
-}
 
 
 @dataclass(frozen=True)
@@ -148,7 +115,7 @@ class _Building:
         plan, settings = self.plan, self.settings
         iterations = plan.iterations or 1
         processes = parallel.join(plan.batch_size)
-        _import_metric(self.kind)
+        import_metric(self.kind)
         loop.register()
         order = parallel.InOrder(len(train_samples), plan.batch_size)
         train_steps = partial(training_steps, self.kind, self.config)
@@ -330,15 +297,6 @@ def describe(kind: str, config: Mapping[str, Any], labels: Sequence[str]) -> dic
         # They are past the stem, so there are no colours to normalise.
         model["data_preprocessor"] = {"type": "ActionDataPreprocessor", "format_shape": "NCTHW"}
     return model
-
-
-def _import_metric(kind: str) -> None:
-    if kind == "person":
-        import mmdet.evaluation  # noqa: F401
-    elif kind == "pose":
-        import mmpose.evaluation  # noqa: F401
-    else:
-        import mmaction.evaluation  # noqa: F401
 
 
 def _loads_safely(runner: Any, best: str) -> Any:
