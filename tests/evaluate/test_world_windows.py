@@ -6,7 +6,8 @@ import av
 import pytest
 
 from phar.cli import main
-from phar.evaluate.world import rendered
+from phar.evaluate.truth import prepare
+from phar.evaluate.world import rendered, world_truth
 from phar.synth import load_world
 
 
@@ -23,6 +24,19 @@ def test_each_video_is_rendered_once_and_comes_with_its_truth(tmp_path):
     truth.path.write_bytes(b"kept")
     (again,) = rendered(world, 5, 1, 0, tmp_path)
     assert again.path.read_bytes() == b"kept"
+
+
+def test_several_are_rendered_at_a_time_and_those_that_are_there_stay(tmp_path):
+    truths = world_truth(load_world(1), 5, 3, 0, tmp_path)
+    truths[1].path.write_bytes(b"kept")
+    assert [truth.is_missing for truth in truths] == [True, False, True]
+    prepare(truths)
+    assert not any(truth.is_missing for truth in truths)
+    assert truths[1].path.read_bytes() == b"kept"
+    for truth in (truths[0], truths[2]):
+        with av.open(str(truth.path)) as container:
+            stream = container.streams.video[0]
+            assert (stream.width, stream.frames) == (truth.clip.width_px, truth.clip.num_frames)
 
 
 def test_clips_come_before_videos(tmp_path, monkeypatch):

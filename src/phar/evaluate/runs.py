@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from phar.evaluate.stills import Stills
-from phar.evaluate.truth import VideoTruth
+from phar.evaluate.truth import VideoTruth, prepare
 from phar.export import WRITERS, read_report
 from phar.pipeline import Analyzer
 from phar.profile import Profile, ungated
@@ -77,11 +77,11 @@ def analysed(
         looking = ungated(profile) if way == OPEN else profile
         analyzer: Analyzer | None = None
         reports[way] = {}
+        found = {truth.name: _kept(_kept_path(folder, way, truth.name), truth) for truth in truths}
+        prepare(truth for truth in truths if found[truth.name] is None)
         for truth in truths:
-            kept = _kept_path(folder, way, truth.name)
-            report = _kept(kept, truth)
+            report = found[truth.name]
             if report is None:
-                truth.prepare()
                 if analyzer is None:
                     analyzer = Analyzer(looking, device=device, backend=backend)
                     if way == STILL:
@@ -92,7 +92,7 @@ def analysed(
                     tell(str(error))
                     failed.append(truth.name)
                 else:
-                    _keep(report, kept)
+                    _keep(report, _kept_path(folder, way, truth.name))
             if report is not None:
                 reports[way][truth.name] = recomputed(report, looking)
             progress()

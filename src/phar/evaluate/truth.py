@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from operator import methodcaller
 from pathlib import Path
 
 from phar.dataset.annotation import ACCEPT, COMPLETE, REJECT, Annotation
@@ -58,6 +62,11 @@ class VideoTruth:
     """Where whatever no span covers is `none`."""
     unsure: tuple[Span, ...] = ()
     """Where people could not tell."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the file is not there and can be made."""
+        return False
 
     def prepare(self) -> None:
         """Make sure that the file is there, if it can be made."""
@@ -126,6 +135,25 @@ class _Gathered:
     rejected: list[TrueSpan] = field(default_factory=list)
     watched: list[Span] = field(default_factory=list)
     unsure: list[Span] = field(default_factory=list)
+
+
+def prepare(truths: Iterable[VideoTruth]) -> None:
+    """Make the files that are not there and can be made, one on each core. Raises OutputError."""
+    missing = [truth for truth in truths if truth.is_missing]
+    num_workers = min(len(missing), os.cpu_count() or 1)
+    if num_workers < 2:
+        for truth in missing:
+            truth.prepare()
+        return
+    # Drawing is one thread's work, and nets that were loaded do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+        try:
+            for _ in pool.map(methodcaller("prepare"), missing):
+                pass
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def read_truth(paths: Sequence[Path], split: str) -> list[VideoTruth]:

@@ -17,6 +17,11 @@ class RenderedTruth(VideoTruth):
 
     clip: Clip | None = None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the video is still to be rendered."""
+        return self.clip is not None and not self.path.exists()
+
     def prepare(self) -> None:
         """Render the video, unless it is there: world, seed and index always give the same one."""
         if self.clip is not None and not self.path.exists():
