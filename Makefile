@@ -4,8 +4,8 @@
 # make lint       ruff, mypy and hadolint
 # make bench      the full-size nets against the flow of OpenMMLab's demos (an hour)
 # make fuzz       thousands of damaged files of every container (20 minutes; needs the shared media)
-# make bundle     render the world, train the models of profile demo, fit their fusion, measure them (80 minutes)
-# make moderation the same for the net of profile moderation (20 minutes)
+# make bundle     render the world, train the models of profile demo, fit their fusion, measure them (two hours)
+# make moderation the same for the net of profile moderation (half an hour)
 # make docs       docs/cli.md from the parsers
 # make release    wheel, sdist, SBOM, licences and check sums in dist/, tried in an environment of their own
 # make audit      hold the packages of that environment against the known holes; needs the network
