@@ -24,7 +24,7 @@ class RenderedTruth(VideoTruth):
 
     def prepare(self) -> None:
         """Render the video, unless it is there: world, seed and index always give the same one."""
-        if self.clip is not None and not self.path.exists():
+        if self.clip is not None and self.is_missing:
             write_clip(self.clip, self.path)
 
     def duration_s(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,14 @@ def other_body(
     return np.where(seen[..., None], placed, keypoints).astype(np.float32)
 
 
+def _changed(results: dict[str, Any], change: Callable[..., FloatArray], *settings: Any) -> dict[str, Any]:
+    """The results of a pipeline with keypoints that `change` has moved at random."""
+    keypoints = np.asarray(results["keypoint"], np.float32)
+    scores = np.asarray(results["keypoint_score"], np.float32)
+    rng = np.random.RandomState(np.random.randint(2**31))
+    return {**results, "keypoint": change(keypoints, scores, rng, *settings)}
+
+
 def by_parts(features: FloatArray, parts: Sequence[Sequence[int]]) -> FloatArray:
     """Make parts of the body the nodes of a graph, the features of their joints side by side.
 
@@ -155,10 +163,7 @@ def register() -> None:
             self._settings = (rotate_deg, scale, squeeze, noise)
 
         def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-            keypoints = np.asarray(results["keypoint"], np.float32)
-            scores = np.asarray(results["keypoint_score"], np.float32)
-            rng = np.random.RandomState(np.random.randint(2**31))
-            return {**results, "keypoint": varied(keypoints, scores, rng, *self._settings)}
+            return _changed(results, varied, *self._settings)
 
     class OtherBody:
         """See `other_body`; after `BodyFrame`."""
@@ -167,10 +172,7 @@ def register() -> None:
             self._settings = (bones, sweep)
 
         def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-            keypoints = np.asarray(results["keypoint"], np.float32)
-            scores = np.asarray(results["keypoint_score"], np.float32)
-            rng = np.random.RandomState(np.random.randint(2**31))
-            return {**results, "keypoint": other_body(keypoints, scores, rng, *self._settings)}
+            return _changed(results, other_body, *self._settings)
 
     class OtherPace:
         """Take the sampled frames from other instants: now slower, now faster; after the sampler.

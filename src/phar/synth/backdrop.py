@@ -164,6 +164,8 @@ def _wall(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 _PAINTERS = {"room": _room, "street": _street, "field": _field, "studio": _studio, "wall": _wall}
+#: Kinds of backdrops.
+BACKDROPS = tuple(_PAINTERS)
 
 
 def _words(rng: np.random.Generator, low: int, high: int) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from phar.schema import NONE, FloatArray
 from phar.synth.canvas import Canvas, Pixels, Rgb, shade
 from phar.synth.clip import Truth
-from phar.synth.grounds import clouds, natural, outline, paint_ground, words
+from phar.synth.grounds import clouds, letters, natural, outline, paint_ground, words
 from phar.synth.motion import Array
 
 #: Pictures' sizes, as videos have them: wide, old, square, upright, cinema.
@@ -265,14 +265,5 @@ class Elsewhere:
             else:
                 shown[:, :bar], shown[:, width - bar :] = 0, 0
         if shot.caption:
-            cv2.putText(
-                shown,
-                shot.caption,
-                (int(0.05 * width), int(0.93 * height)),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                height / 500,
-                (255, 255, 255),
-                1,
-                cv2.LINE_AA,
-            )
+            letters(shown, shot.caption, (int(0.05 * width), int(0.93 * height)), height / 500, 255)
         return shown

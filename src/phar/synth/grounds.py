@@ -12,11 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from phar.synth.backdrop import paint_backdrop
+from phar.synth.backdrop import BACKDROPS, paint_backdrop
 from phar.synth.canvas import Canvas, Pixels, Rgb, random_colour
 from phar.synth.motion import Array
-
-_BACKDROPS = ("room", "street", "field", "studio", "wall")
 
 
 def paint_ground(kind: str, seed: list[int], width: int, height: int) -> Pixels:
@@ -26,7 +24,7 @@ def paint_ground(kind: str, seed: list[int], width: int, height: int) -> Pixels:
     """
     rng = np.random.default_rng(seed)
     if kind == "backdrop":
-        return paint_backdrop(str(rng.choice(_BACKDROPS)), seed, width, height)
+        return paint_backdrop(str(rng.choice(BACKDROPS)), seed, width, height)
     return _PAINTERS[kind](rng, width, height)
 
 
@@ -103,17 +101,13 @@ def _page(rng: np.random.Generator, width: int, height: int) -> Pixels:
     for line in range(int(0.8 / pitch)):
         if rng.uniform() < 0.8:
             left = int(width * (0.15 + 0.1 * rng.uniform()))
-            cv2.putText(
-                image,
-                words(rng),
-                (left, int(height * (0.2 + line * pitch))),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                pitch * height / 45,
-                (ink, ink, ink),
-                1,
-                cv2.LINE_AA,
-            )
+            letters(image, words(rng), (left, int(height * (0.2 + line * pitch))), pitch * height / 45, ink)
     return image
+
+
+def letters(image: Pixels, text: str, at: tuple[int, int], scale: float, ink: float) -> None:
+    """Write a line into a picture. at: its lower left corner, pixels; ink: grey level."""
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (ink, ink, ink), 1, cv2.LINE_AA)
 
 
 def clouds(rng: np.random.Generator, height: int, width: int, channels: int) -> NDArray[np.float32]:

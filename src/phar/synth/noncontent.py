@@ -16,7 +16,7 @@ import numpy as np
 
 from phar.media import TimedPicture, write_video
 from phar.synth import sound
-from phar.synth.backdrop import paint_backdrop, paint_screen
+from phar.synth.backdrop import BACKDROPS, paint_backdrop, paint_screen
 from phar.synth.canvas import Pixels
 
 #: Kinds of pictures, and what each is.
@@ -36,8 +36,6 @@ KINDS = {
 SIZES = ((400, 224), (352, 264), (252, 448))
 
 FPS = Fraction(24)
-
-_BACKDROPS = ("room", "street", "field", "studio", "wall")
 
 #: Seeds of this set; the rendered world's begin with its version.
 _SET = 7
@@ -62,7 +60,7 @@ class NonContent:
         """Return the picture `t` seconds in: (height_px, width_px, 3) uint8 RGB."""
         image = np.empty((self.height_px, self.width_px, 3), np.uint8)
         if self.kind in ("static", "fade"):
-            backdrop = str(self._rng(0).choice(_BACKDROPS))
+            backdrop = str(self._rng(0).choice(BACKDROPS))
             image[:] = paint_backdrop(backdrop, self._seed(1), self.width_px, self.height_px)
             if self.kind == "fade":
                 image[:] = (image * (0.5 + 0.5 * np.cos(2 * np.pi * t / self.duration_s))).astype(np.uint8)
