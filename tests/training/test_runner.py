@@ -13,8 +13,11 @@ import torch
 from phar.openmmlab import loading
 from phar.openmmlab.bare import bare_net
 from phar.openmmlab.clips import PoseClip
-from phar.openmmlab.training import PoseRecord, Settings, SoundRecord, export_weights, train
+from phar.openmmlab.training import PoseRecord, Settings, SoundRecord, export_weights, read_plan, train
+from phar.profile import RESOURCES
 from phar.schema import ModelError
+from phar.synth import load_world
+from phar.training.samples import SAMPLES
 
 AUDIO = """
 model = dict(
@@ -113,6 +116,32 @@ def test_a_config_without_a_plan_is_refused(config: Path, tmp_path: Path) -> Non
     config.write_text(AUDIO.partition("training =")[0])
     with pytest.raises(ModelError, match="training"):
         train("audio", config, Tones(32), Tones(8), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "labels"),
+    [
+        ("person", "person/rtmdet_demo.py", None),
+        ("pose", "person/rtmpose_demo.py", None),
+        ("scene", "rgb/stem_demo.py", None),
+        ("skeleton", "skeleton/stgcnpp_demo.py", "skeleton_labels"),
+        ("audio", "audio/resnet_demo.py", "audio_labels"),
+    ],
+)
+def test_every_bundled_net_trains_in_bfloat16(
+    kind: str, config: str, labels: str | None, tmp_path: Path
+) -> None:
+    # Regression: losses handed bfloat16 to NumPy, on every machine that trains in it of its own accord.
+    world = load_world(1)
+    path = RESOURCES / "configs" / config
+    names = getattr(world, labels) if labels else ()
+    plan = replace(read_plan(loading.load_config(path), path), batch_size=4)
+    settings = Settings(labels=names, num_workers=0, precision="bf16")
+    train(kind, path, SAMPLES[kind](world, "train", 0, 8), None, tmp_path, settings, plan)
+    (checkpoint,) = tmp_path.glob("iter_2.pth")
+    state = loading.load_checkpoint(checkpoint)["state_dict"]
+    assert all(value.isfinite().all() for value in state.values())
+    assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
 
 
 def test_blending_follows_the_labels_that_are_trained(config: Path, tmp_path: Path) -> None:

@@ -43,6 +43,22 @@ def optim_wrapper(precision: str, settings: Mapping[str, Any]) -> dict[str, Any]
     return {"type": "OptimWrapper", **settings}
 
 
+def widen_head(model: Any) -> None:
+    """Let the head of a recognizer or a pose net give float32: losses hand it to NumPy, which has no bfloat16."""
+    head = getattr(model, "cls_head", None) or getattr(model, "head", None)
+    if head is None:
+        return
+    kind = type(head)
+
+    class Widened(kind):  # type: ignore[misc, valid-type]
+        def forward(self, *inputs: Any, **settings: Any) -> Any:
+            found = super().forward(*inputs, **settings)
+            return found.float() if isinstance(found, torch.Tensor) else tuple(each.float() for each in found)
+
+    # The class, not the function: a copy of the net must not call this one's head.
+    head.__class__ = Widened
+
+
 def _register() -> None:
     from mmengine.optim import OptimWrapper
     from mmengine.registry import OPTIM_WRAPPERS

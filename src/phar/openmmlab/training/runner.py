@@ -20,7 +20,7 @@ from phar.openmmlab.training.log import read_log
 from phar.openmmlab.training.measures import MEASURES, import_metric
 from phar.openmmlab.training.pipelines import training_steps, validation_steps
 from phar.openmmlab.training.plan import Plan, read_plan
-from phar.openmmlab.training.precision import optim_wrapper, pick_precision
+from phar.openmmlab.training.precision import optim_wrapper, pick_precision, widen_head
 from phar.openmmlab.training.weights import start_from
 from phar.schema import ModelError
 
@@ -185,6 +185,8 @@ class _Building:
             start_from(model, self.settings.init_from, self.settings.labels, self.settings.init_labels)
         if parallel.num_processes() > 1 and not torch.cuda.is_available():
             parallel.share_statistics(model)
+        if pick_precision(self.settings.precision) == "bf16":
+            widen_head(model)
         if self.plan.channels_last:
             model.to(memory_format=torch.channels_last_3d)
         return model
