@@ -20,6 +20,7 @@ OUT ?= build/demo.json
 # its own samples: two such are faster on two cores than one after the other in two.
 MODELS := person stem pose rgb skeleton audio
 TRAINED := $(MODELS:%=work_dirs/%/.trained)
+WORKERS := 0
 
 PACKAGES := $(VENV)/.packages
 RUNTIME := $(VENV)/.installed
@@ -78,8 +79,10 @@ work_dirs/rgb/.trained: work_dirs/stem/.trained
 # Last of the shorter chain: the other one is what the whole waits for.
 work_dirs/audio/.trained: work_dirs/rgb/.trained
 work_dirs/skeleton/.trained: work_dirs/pose/.trained
+# It ends alone; a second process draws the pictures that its joints are found in.
+work_dirs/skeleton/.trained: private WORKERS := 1
 work_dirs/%/.trained: | $(RUNTIME)
-	$(BIN)/phar train $* --resume --export --workers 0 --threads 1
+	$(BIN)/phar train $* --resume --export --workers $(WORKERS) --threads 1
 	@touch $@
 
 docs: $(RUNTIME)

@@ -69,7 +69,7 @@ val_pipeline = [
 test_pipeline = val_pipeline
 
 training = dict(
-    iterations=3000,
+    iterations=2600,
     batch_size=32,
     optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.01),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0., bypass_duplicate=True),

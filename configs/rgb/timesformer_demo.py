@@ -53,8 +53,8 @@ test_pipeline = [
 # What `phar train` reads; see phar.openmmlab.training.
 training = dict(
     # Stem features of this many clips are computed once; training looks at each about twice.
-    clips=9000,
-    iterations=1200,
+    clips=10000,
+    iterations=1300,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=6e-4, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),

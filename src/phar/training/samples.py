@@ -158,7 +158,7 @@ class SceneSamples(WorldSamples):
 
     per_clip = 4
     apart = 32
-    elsewhere_share = 0.12
+    elsewhere_share = 0.06
     #: As the RGB net sees them.
     size_px = (192, 128)
 
