@@ -151,7 +151,10 @@ def test_graphs_of_parts_must_have_as_many_nodes_as_there_are_parts() -> None:
     assert views.shape == (1, 1, 48, 2, 81)
     assert not views[0, 0, :, 1, 54:].any() and views[0, 0, :, 0, 54:].any()
     config.model.backbone.graph_cfg.layout.num_node = 6
-    with pytest.raises(ModelError, match=r"the graph network is made for joints of layout \{'num_node': 6"):
+    with pytest.raises(ModelError, match=r"makes 2 nodes, .* layout \{'num_node': 6.*; give .* num_node=2"):
+        read_clip(config, "frames-1.x")
+    config.model.backbone.graph_cfg.layout = "coco"
+    with pytest.raises(ModelError, match=r"BodyParts makes 2 nodes, .* layout 'coco'"):
         read_clip(config, "frames-1.x")
 
 

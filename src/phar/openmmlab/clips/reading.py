@@ -80,8 +80,13 @@ def _joint_clip(
     if graph:
         layout = model["backbone"].get("graph_cfg", {}).get("layout", _COCO_LAYOUT)
         parts = [len(step["parts"]) for step in pipeline if step["type"] == "BodyParts"]
-        if not (isinstance(layout, Mapping) and [layout.get("num_node")] == parts):
+        if not parts:
             layouts.insert(0, layout)
+        elif not isinstance(layout, Mapping) or [layout.get("num_node")] != parts:
+            raise ModelError(
+                f"BodyParts makes {parts[0]} nodes, the graph network is made for layout {layout!r};"
+                f" give its graph_cfg.layout num_node={parts[0]}"
+            )
     for layout in layouts:
         if layout != _COCO_LAYOUT:
             raise ModelError(
