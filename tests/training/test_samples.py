@@ -61,7 +61,7 @@ def test_pictures_of_one_clip_follow_each_other_and_clips_do_not_repeat() -> Non
     assert [FrameSamples(WORLD, "train", 0, 1000).number(i) for i in range(4)] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("kind, low, high", [("rgb", 0.2, 0.3), ("scene", 0.08, 0.16)])
+@pytest.mark.parametrize("kind, low, high", [("rgb", 0.2, 0.3), ("scene", 0.03, 0.1)])
 def test_nets_that_say_none_are_shown_other_places_in_training_alone(
     kind: str, low: float, high: float
 ) -> None:
