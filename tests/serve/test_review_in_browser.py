@@ -91,6 +91,34 @@ def await_verdicts(server: Client, number: int) -> list[tuple[str, str, list[str
     return found
 
 
+def test_what_is_answered_while_the_queue_is_asked_for_is_not_asked_again(
+    browser: Any, server: LocalServer, video: Path
+) -> None:
+    """Regression: an older answer of the queue brought back a span whose verdict had arrived meanwhile."""
+    enter(browser, server, "anna")
+    browser.run("""
+        const ask = window.fetch;
+        window.leases = 0;
+        window.fetch = async (...wish) => {
+          const found = await ask(...wish);
+          if (!String(wish[0]).includes("queue/lease")) return found;
+          window.leases += 1;
+          if (window.leases === 1) await new Promise((go) => { window.letGo = go; });
+          return found;
+        };
+    """)
+    browser.press("a")
+    await_question(browser, "ring")
+    browser.wait("window.letGo")
+    browser.press("r")
+    await_question(browser, "wave")
+    await_verdicts(server, 2)
+    browser.run("window.letGo()")
+    browser.wait("window.leases > 1 || !/wave/.test(document.querySelector('#question').textContent)")
+    assert question(browser) == "Is this “wave”?"
+    assert browser.texts("#next li span:first-child") == ["march"]
+
+
 def test_spans_are_reviewed_by_keyboard(browser: Any, server: LocalServer, video: Path) -> None:
     enter(browser, server, "anna")
     assert question(browser) == "Is this “march”?"

@@ -7,6 +7,8 @@ function makeDeck(kind, show) {
   let video = null;
   let shown;
   let filling = null;
+  // Spans that were answered or skipped, and of which what is asked for may not know that.
+  const gone = new Set();
 
   function showAll() {
     const [first] = spans;
@@ -23,10 +25,10 @@ function makeDeck(kind, show) {
   function fill() {
     filling ??= (async () => {
       const wish = { moderator: Talk.moderator, client: Talk.client, kind, video, limit: Math.max(AHEAD, spans.length) };
+      gone.clear();
+      for (const id of Talk.pending()) gone.add(id);
       const held = await Talk.ask("POST", "queue/lease", wish);
-      // What was answered a moment ago may not have arrived yet.
-      const pending = Talk.pending();
-      const fresh = held.filter(({ id }) => !pending.has(id));
+      const fresh = held.filter(({ id }) => !gone.has(id));
       const kept = spans.filter(({ id }) => fresh.some((span) => span.id === id));
       spans = [...kept, ...fresh.filter(({ id }) => !kept.some((span) => span.id === id))];
       showAll();
@@ -45,10 +47,12 @@ function makeDeck(kind, show) {
     const said = { answer, labels, ...Player.part() };
     Page.say("");
     spans = spans.slice(1);
+    gone.add(span.id);
     const sent = Talk.give(span.id, said);
     showAll();
     byId("said").textContent = `${answer} ${labels.join(", ")}`;
     await sent;
+    await filling;
     await fill();
     Page.count();
   }
@@ -62,12 +66,14 @@ function makeDeck(kind, show) {
     const [span] = spans;
     if (!span) return;
     spans = spans.slice(1);
+    gone.add(span.id);
     try {
       await release([span], true);
     } catch (error) {
       Page.say(error.message);
     }
     showAll();
+    await filling;
     await fill();
   }
 
