@@ -124,6 +124,7 @@ def test_a_config_without_a_plan_is_refused(config: Path, tmp_path: Path) -> Non
         ("person", "person/rtmdet_demo.py", None),
         ("pose", "person/rtmpose_demo.py", None),
         ("scene", "rgb/stem_demo.py", None),
+        ("rgb", "rgb/timesformer_demo.py", "labels"),
         ("skeleton", "skeleton/stgcnpp_demo.py", "skeleton_labels"),
         ("audio", "audio/resnet_demo.py", "audio_labels"),
     ],

@@ -44,7 +44,7 @@ def optim_wrapper(precision: str, settings: Mapping[str, Any]) -> dict[str, Any]
 
 
 def widen_head(model: Any) -> None:
-    """Let the head of a recognizer or a pose net give float32: NumPy, which losses use, has no bfloat16."""
+    """Let the head of a recognizer or pose net give float32, for bf16: losses use NumPy, which has none."""
     head = getattr(model, "cls_head", None) or getattr(model, "head", None)
     if head is None:
         return
