@@ -7,7 +7,7 @@ function makeDeck(kind, show) {
   let video = null;
   let shown;
   let filling = null;
-  // Spans that were answered or skipped, and of which what is asked for may not know that.
+  // Spans answered or skipped; an answer of the queue that was asked for before may still hold them.
   const gone = new Set();
 
   function showAll() {
@@ -40,6 +40,12 @@ function makeDeck(kind, show) {
     return filling;
   }
 
+  /** Fill once more: what is on its way may be older than what was just said. */
+  async function refill() {
+    await filling;
+    await fill();
+  }
+
   /** Answer the span that is shown. */
   async function give(answer, labels = []) {
     const [span] = spans;
@@ -52,8 +58,7 @@ function makeDeck(kind, show) {
     showAll();
     byId("said").textContent = `${answer} ${labels.join(", ")}`;
     await sent;
-    await filling;
-    await fill();
+    await refill();
     Page.count();
   }
 
@@ -73,8 +78,7 @@ function makeDeck(kind, show) {
       Page.say(error.message);
     }
     showAll();
-    await filling;
-    await fill();
+    await refill();
   }
 
   /** Take back the last verdict, or the one given, and show its span. */
@@ -87,6 +91,7 @@ function makeDeck(kind, show) {
       if (!last) return Page.say("There is nothing to undo.");
       const by = { moderator: Talk.moderator, client: Talk.client };
       const { span } = await Talk.ask("POST", `verdicts/${last.id}/undo`, by);
+      gone.delete(span.id);
       spans = [span, ...spans.filter(({ id }) => id !== span.id)];
       Page.say("");
       showAll();
