@@ -61,6 +61,35 @@ def test_pictures_of_one_clip_follow_each_other_and_clips_do_not_repeat() -> Non
     assert [FrameSamples(WORLD, "train", 0, 1000).number(i) for i in range(4)] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("kind", [PersonSamples, SceneSamples])
+def test_training_looks_twice_at_a_picture_that_is_drawn_once(
+    kind: type[PersonSamples | SceneSamples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    draw = kind._draw_still
+
+    def counted(self: PersonSamples | SceneSamples, number: int) -> object:
+        drawn.append(number)
+        return draw(self, number)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kind, "_draw_still", counted)
+    samples = kind(WORLD, "train", 0, 4000)
+    first, second = samples.still(3), samples.still(256 + 3)
+    assert first is second
+    assert drawn == [3]
+    assert samples.still(512).clip is not first.clip
+    assert drawn == [3, 256]
+    one, two = (samples[position] for position in (3, 256 + 3))
+    shown = "frame" if kind is SceneSamples else "box"
+    assert not np.array_equal(getattr(one, shown), getattr(two, shown))
+
+    held = kind(WORLD, "val", 0, 4000)
+    drawn.clear()
+    held.still(3)
+    held.still(256 + 3)
+    assert drawn == [3, 259], "validation looks at each picture once"
+
+
 @pytest.mark.parametrize("kind, low, high", [("rgb", 0.2, 0.3), ("scene", 0.03, 0.1)])
 def test_nets_that_say_none_are_shown_other_places_in_training_alone(
     kind: str, low: float, high: float

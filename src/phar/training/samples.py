@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -27,7 +28,7 @@ from phar.openmmlab.training import (
 )
 from phar.schema import COCO_MIRRORED, FloatArray
 from phar.streams.features import SAMPLE_RATE_HZ, log_mel
-from phar.synth import PLACES, Clip, Elsewhere, World
+from phar.synth import PLACES, Clip, Elsewhere, Truth, World
 from phar.training.pictures import Pixels, compressed, part, tinted
 from phar.training.safety import SafetySamples
 
@@ -38,6 +39,8 @@ _MAX_PERSONS = 2
 _SHORT_SIDES_PX = (192, 208, 224, 240)
 #: Clips kept open beyond those that will be looked at again.
 _OPEN_CLIPS = 4
+#: Pictures between two looks at the same one: some batches, so that the net has moved on.
+_PICTURES_APART = 256
 
 #: Errors (standard deviation, in body heights) and scores of each joint, as the bundled pose net has them on
 #: held-out pictures: wrists move fastest and are seen worst.
@@ -98,8 +101,7 @@ class WorldSamples:
 
     def number(self, index: int) -> int:
         """Which clip position `index` looks at."""
-        block, place = divmod(index, self.per_clip * self.apart)
-        return block * self.apart + place % self.apart
+        return _in_turn(index, self.per_clip, self.apart)
 
     def _draw(self, number: int) -> _Window:
         rng = np.random.default_rng([self._first_seed, number, 2])
@@ -153,25 +155,72 @@ class FrameSamples(WorldSamples):
         return FrameRecord(np.stack(frames), self.world.labels.index(window.label))
 
 
-class SceneSamples(WorldSamples):
+@dataclass(frozen=True)
+class _Still:
+    clip: Footage
+    time_s: float
+    frame: Pixels
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What is in it; as dear as drawing it."""
+        return self.clip.truth(self.time_s)
+
+
+class StillSamples(WorldSamples):
+    """Single pictures."""
+
+    #: Looks at each picture of training, every time in another part, other colours, other compression.
+    looks = 1
+
+    def __init__(self, world: World, split: str, seed: int, size: int) -> None:
+        super().__init__(world, split, seed, size)
+        self._drawn: OrderedDict[int, _Still] = OrderedDict()
+
+    def still(self, index: int) -> _Still:
+        """The picture that position `index` looks at."""
+        number = _in_turn(index, self.looks, _PICTURES_APART) if self._augment else index
+        if number not in self._drawn:
+            if len(self._drawn) >= _PICTURES_APART:
+                self._drawn.popitem(last=False)
+            self._drawn[number] = self._draw_still(number)
+        return self._drawn[number]
+
+    def compressed(self, frame: Pixels, rng: np.random.Generator) -> Pixels:
+        """The picture as a video file would keep it; in training not always."""
+        if self._augment and rng.uniform() >= 0.7:
+            return frame
+        return compressed(frame, int(rng.integers(30, 90)))
+
+    def _draw_still(self, number: int) -> _Still:
+        clip = self.window(number).clip
+        time_s = float(np.random.default_rng([self._first_seed, number, 5]).uniform(0, clip.duration_s))
+        return _Still(clip, time_s, clip.frame(time_s))
+
+
+class SceneSamples(StillSamples):
     """Single pictures for the RGB net's stem, and what stands where in them."""
 
     per_clip = 4
     apart = 32
+    looks = 2
     elsewhere_share = 0.06
     #: As the RGB net sees them.
     size_px = (192, 128)
 
+    def _draw_still(self, number: int) -> _Still:
+        window = self.window(number)
+        rng = np.random.default_rng([self._first_seed, number, 5])
+        time_s = _shown(rng.uniform(window.start_s, window.end_s, 1), window.clip)[0]
+        return _Still(window.clip, time_s, window.clip.frame(time_s, **_drawn_size(window.clip)))
+
     def __getitem__(self, index: int) -> SceneRecord:
         rng = self.rng(index)
-        window = self.window(index)
-        clip, time_s = window.clip, _shown(rng.uniform(window.start_s, window.end_s, 1), window.clip)[0]
-        frame = clip.frame(time_s, **_drawn_size(clip))
+        still = self.still(index)
+        clip, time_s, frame = still.clip, still.time_s, still.frame
         left, top, width, height = 0.0, 0.0, 1.0, 1.0
         if self._augment:
-            if rng.uniform() < 0.7:
-                frame = compressed(frame, int(rng.integers(30, 90)))
-            frame = tinted(frame, rng)
+            frame = tinted(self.compressed(frame, rng), rng)
             frame, (left, top, width, height) = part(frame, rng)
         sides = np.array([clip.width_px, clip.height_px], np.float32)
         joints = clip.keypoints([time_s])[0] / sides
@@ -246,42 +295,37 @@ class SoundSamples(WorldSamples):
         return SoundRecord(log_mel(samples), self.world.audio_labels.index(window.label))
 
 
-class PictureSamples(WorldSamples):
+class PictureSamples(StillSamples):
     """Single pictures for the person detector."""
 
     per_clip = 4
     video_share = 0.0
 
     def __getitem__(self, index: int) -> PictureRecord:
-        frame, truth, _ = self._picture(index)
-        return PictureRecord(frame, truth.boxes)
-
-    def _picture(self, index: int) -> tuple[Pixels, Any, np.random.Generator]:
-        rng = self.rng(index)
-        clip = self.window(index).clip
-        time_s = float(rng.uniform(0, clip.duration_s))
-        frame = clip.frame(time_s)
-        if not self._augment or rng.uniform() < 0.7:
-            frame = compressed(frame, int(rng.integers(30, 90)))
-        return frame, clip.truth(time_s), rng
+        still = self.still(index)
+        return PictureRecord(self.compressed(still.frame, self.rng(index)), still.truth.boxes)
 
 
-class PersonSamples(PictureSamples):
+class PersonSamples(StillSamples):
     """Single persons for the pose net, in boxes a little off the true ones."""
 
     per_clip = 6
+    video_share = 0.0
+    looks = 2
 
     def __init__(self, world: World, split: str, seed: int, size: int) -> None:
         super().__init__(world, split, seed, size)
         self.labels = tuple(label for label in world.labels if label != "none")
 
     def __getitem__(self, index: int) -> PersonRecord:
+        rng = self.rng(index)
         for attempt in range(8):
-            frame, truth, rng = self._picture(index + attempt * len(self))
-            if len(truth.boxes):
+            still = self.still(index + attempt * len(self))
+            if len(still.truth.boxes):
                 break
         else:
             raise IndexError(f"no person in 8 pictures after position {index}")
+        frame, truth = self.compressed(still.frame, rng), still.truth
         person = int(rng.integers(len(truth.boxes)))
         box = truth.boxes[person].copy()
         if self._augment:
@@ -304,6 +348,12 @@ class Kept:
         if index not in self._made:
             self._made[index] = self._samples[index]
         return self._made[index]
+
+
+def _in_turn(index: int, looks: int, apart: int) -> int:
+    """Number what position `index` looks at, where everything is looked at so often, others between."""
+    block, place = divmod(index, looks * apart)
+    return block * apart + place % apart
 
 
 def _drawn_size(clip: Footage) -> dict[str, int]:
