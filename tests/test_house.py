@@ -14,7 +14,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "phar"
 
 #: Rooms by floor: a room may import itself and rooms of lower floors.
 FLOORS = (
-    {"schema", "clock", "foreign"},
+    {"schema", "clock", "foreign", "processes"},
     {"profile", "media", "timeline", "fusion"},
     {"openmmlab", "export", "synth", "recompute"},
     {"streams"},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phar.cli import overrides
+from phar.cli.values import count
 from phar.schema import UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="keep rendered videos here, and reports in DIR/reports; what is there is not made again",
     )
+    group.add_argument(
+        "--jobs",
+        type=count,
+        metavar="N",
+        help="processes that analyse (default: as many as fit this machine)",
+    )
     overrides.add_runtime(group)
 
 
@@ -99,6 +106,7 @@ def look(
     """Return every profile's reports, in each of `ways` of looking: from --reports, or made and kept."""
     from tqdm import tqdm
 
+    from phar.batch.limits import default_workers
     from phar.evaluate.runs import analysed, stored
 
     if args.reports:
@@ -115,6 +123,7 @@ def look(
                 keep=keep,
                 device=args.device,
                 backend=args.backend,
+                num_jobs=args.jobs or default_workers(args.device),
                 tell=lambda line: print(f"left out: {line}", file=sys.stderr),
                 progress=bar.update,
             )

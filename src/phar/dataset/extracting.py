@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from phar.dataset.manifest import Clip
+from phar.processes import spread
 from phar.schema import MediaError
 
 
@@ -65,23 +66,13 @@ def extract_all(clips: Sequence[Clip], extractor: Extractor, num_jobs: int) -> I
             yield _done(extractor, clip)
         return
     num_jobs = min(num_jobs, len(waiting))
-    threads = max(1, multiprocessing.cpu_count() // num_jobs)
-    # Forking a process that has decoded before would take its threads' locks along.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        num_jobs, mp_context=context, initializer=_begin, initargs=(extractor, threads)
-    ) as pool:
-        futures = [pool.submit(_extract, clip) for clip in waiting]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool:
-            raise MediaError(
-                "a process died at its work; run again to go on, with --jobs 1 if it stays so"
-            ) from None
-        finally:
-            for future in futures:
-                future.cancel()
+    begin = partial(_begin, extractor, max(1, multiprocessing.cpu_count() // num_jobs))
+    try:
+        yield from spread(_extract, waiting, num_jobs, begin)
+    except BrokenProcessPool:
+        raise MediaError(
+            "a process died at its work; run again to go on, with --jobs 1 if it stays so"
+        ) from None
 
 
 def _begin(extractor: Extractor, num_threads: int) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from phar.dataset.detectors import DetectorSettings
 from phar.dataset.index import VideoIndex, index_video
+from phar.processes import spread
 from phar.schema import MediaError
 
 #: Called with a video and the seconds of it done so far.
@@ -43,19 +43,10 @@ def index_all(
         for video in videos:
             yield _index(video, settings, cache, lambda seconds, video=video: told(video, seconds))  # type: ignore[misc]
         return
-    # Forking a process that has decoded before would take its threads' locks along.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(num_jobs, len(videos)), mp_context=context) as pool:
-        waiting = [pool.submit(_index, video, settings, cache, None) for video in videos]
-        try:
-            for future in as_completed(waiting):
-                done = future.result()
-                if done.index is not None:
-                    told(done.video, done.index.duration_s)
-                yield done
-        finally:
-            for future in waiting:
-                future.cancel()
+    for done in spread(partial(_index, settings=settings, cache=cache, told=None), videos, num_jobs):
+        if done.index is not None:
+            told(done.video, done.index.duration_s)
+        yield done
 
 
 def _index(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from phar.evaluate.stills import Stills
 from phar.evaluate.truth import VideoTruth, prepare
 from phar.export import WRITERS, read_report
 from phar.pipeline import Analyzer
+from phar.processes import spread
 from phar.profile import Profile, ungated
 from phar.profile.fingerprint import analysis_fingerprint
 from phar.recompute import recomputed
-from phar.schema import MediaError, OutputError, Report, ReportError, UsageError
+from phar.schema import MediaError, ModelError, OutputError, Report, ReportError, UsageError
 
 #: The ways in which a model looks at the videos: with its gates, with every stream open, and
 #: at one picture of each window.
@@ -58,13 +62,14 @@ def analysed(
     keep: Path | None = None,
     device: str = "auto",
     backend: str = "auto",
+    num_jobs: int = 1,
     tell: Tell = lambda line: None,
     progress: Callable[[], None] = lambda: None,
 ) -> Runs:
     """Analyse every video in each of `ways`, or take up the reports of `keep` that still hold.
 
-    Nets run only for what is not kept; fusion and segments are always those of the profile. A video that
-    cannot be read is told, and left out.
+    Nets run only for what is not kept, in `num_jobs` processes that share the cores; fusion and segments are
+    always those of the profile. A video that cannot be read is told, and left out.
 
     Raises:
         ModelError, ProfileError: the profile cannot be used.
@@ -75,28 +80,79 @@ def analysed(
     failed: list[str] = []
     for way in ways:
         looking = ungated(profile) if way == OPEN else profile
-        analyzer: Analyzer | None = None
-        reports[way] = {}
         found = {truth.name: _kept(_kept_path(folder, way, truth.name), truth) for truth in truths}
-        prepare(truth for truth in truths if found[truth.name] is None)
-        for truth in truths:
-            report = found[truth.name]
-            if report is None:
-                if analyzer is None:
-                    analyzer = Analyzer(looking, device=device, backend=backend)
-                    if way == STILL:
-                        analyzer.streams = Stills.of(analyzer.streams)
-                try:
-                    report = analyzer.analyze(truth.path)
-                except MediaError as error:
-                    tell(str(error))
-                    failed.append(truth.name)
-                else:
-                    _keep(report, _kept_path(folder, way, truth.name))
+        for report in found.values():
             if report is not None:
-                reports[way][truth.name] = recomputed(report, looking)
+                progress()
+        waiting = [truth for truth in truths if found[truth.name] is None]
+        prepare(waiting)
+        look = _Look(looking, way == STILL, device, backend)
+        for video, made in _looked(look, waiting, num_jobs):
+            if isinstance(made, str):
+                tell(made)
+                failed.append(video)
+            else:
+                found[video] = made
+                _keep(made, _kept_path(folder, way, video))
             progress()
+        reports[way] = {
+            video: recomputed(report, looking) for video, report in found.items() if report is not None
+        }
     return Runs(name, reports, tuple(dict.fromkeys(failed)))
+
+
+@dataclass
+class _Look:
+    """What looks at videos; it travels to other processes before its nets are loaded there."""
+
+    profile: Profile
+    still: bool
+    device: str
+    backend: str
+
+    @cached_property
+    def _analyzer(self) -> Analyzer:
+        analyzer = Analyzer(self.profile, device=self.device, backend=self.backend)
+        if self.still:
+            analyzer.streams = Stills.of(analyzer.streams)
+        return analyzer
+
+    def at(self, truth: VideoTruth, num_threads: int = 0) -> tuple[str, Report | str]:
+        """Return the video's name and its report, or why there is none. Raises ModelError, ProfileError."""
+        try:
+            return truth.name, self._analyzer.analyze(truth.path, num_threads=num_threads)
+        except MediaError as error:
+            return truth.name, str(error)
+
+
+#: What looks in a worker process, and on how many threads.
+_own: list[tuple[_Look, int]] = []
+
+
+def _looked(look: _Look, truths: Sequence[VideoTruth], num_jobs: int) -> Iterator[tuple[str, Report | str]]:
+    num_jobs = min(num_jobs, len(truths))
+    if num_jobs <= 1:
+        yield from map(look.at, truths)
+        return
+    begin = partial(_begin, look, max(1, (os.cpu_count() or 1) // num_jobs))
+    try:
+        yield from spread(_look_at, truths, num_jobs, begin)
+    except BrokenProcessPool:
+        raise ModelError(
+            "a process died at its work; run again, with --jobs 1 if it stays so; --keep keeps what is done"
+        ) from None
+
+
+def _begin(look: _Look, num_threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(num_threads)
+    _own.append((look, num_threads))
+
+
+def _look_at(truth: VideoTruth) -> tuple[str, Report | str]:
+    look, num_threads = _own[0]
+    return look.at(truth, num_threads)
 
 
 def stored(name: str, folder: Path, truths: Sequence[VideoTruth]) -> Runs:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from operator import methodcaller
 from pathlib import Path
@@ -17,6 +15,7 @@ from phar.dataset.importing import read_tables
 from phar.dataset.library import facts
 from phar.dataset.manifest import Clip, read_manifest
 from phar.dataset.spans import Span, difference, intersection, length_s, union
+from phar.processes import spread
 from phar.schema import NONE, UsageError, Window
 
 #: A window of which more than this share is unknown says nothing about a model.
@@ -145,15 +144,8 @@ def prepare(truths: Iterable[VideoTruth]) -> None:
         for truth in missing:
             truth.prepare()
         return
-    # Drawing is one thread's work, and nets that were loaded do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
-        try:
-            for _ in pool.map(methodcaller("prepare"), missing):
-                pass
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for _ in spread(methodcaller("prepare"), missing, num_workers):
+        pass
 
 
 def read_truth(paths: Sequence[Path], split: str) -> list[VideoTruth]:

@@ -1,0 +1,37 @@
+"""Work spread over several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def spread(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    num_processes: int,
+    begin: Callable[[], None] | None = None,
+) -> Iterator[Result]:
+    """Yield what `work` returns of each item as it is done, in no order.
+
+    Each process starts afresh and first calls `begin`. Work and items must be picklable. What was not begun
+    is left when the caller stops, or when `work` raises.
+
+    Raises BrokenProcessPool where a process dies, or where `begin` raises.
+    """
+    # Forking a process that has decoded or loaded nets would take its threads' locks along.
+    context = multiprocessing.get_context("spawn")
+    num_processes = max(1, min(num_processes, len(items)))
+    with ProcessPoolExecutor(num_processes, mp_context=context, initializer=begin) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
