@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from phar.openmmlab import imports
-from phar.openmmlab.pose_steps import by_parts, in_body_frame, other_body, varied
+from phar.openmmlab.pose_steps import at_even_distances, by_parts, in_body_frame, other_body, varied
 from phar.openmmlab.sound_steps import varied as varied_sound
 
 
@@ -138,6 +138,40 @@ def test_parts_of_clips_and_hidden_joints() -> None:
     assert set(np.unique(hidden)) == {0.0, 1.0}
     assert (np.ptp(hidden, axis=1) == 0).all()
     assert record["keypoint_score"].min() == 1
+
+
+def test_a_whole_clip_at_even_distances() -> None:
+    joints, scores = standing()
+    scores[0, 3, 10] = 0.0
+    scores[0, :, 9] = [0.2, 0.4, 0.6, 0.8]
+    found, sure = at_even_distances(joints, scores, 7)
+    assert found.shape == (1, 7, 17, 2) and sure.shape == (1, 7, 17)
+    # The wrist moves by 10 px a frame and is unseen in the last; then the nearer frame counts, of two the even one.
+    np.testing.assert_allclose(found[0, :, 10, 0] - 200, [0, 5, 10, 15, 20, 20, 30], atol=1e-4)
+    np.testing.assert_allclose(sure[0, :, 10], [1, 1, 1, 1, 1, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(sure[0, :, 9], [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], atol=1e-6)
+    assert not sure[0, :, 0].any()
+    # Fewer frames than there are, and a clip of one.
+    few, _ = at_even_distances(joints, scores, 2)
+    np.testing.assert_array_equal(few, joints[:, [0, 3]])
+    still, _ = at_even_distances(joints[:, :1], scores[:, :1], 3)
+    np.testing.assert_array_equal(still, joints[:, [0, 0, 0]])
+
+
+def test_a_sampler_finds_the_frames_that_were_made_for_it() -> None:
+    joints, scores = standing()
+    with imports.scope("mmaction"):
+        from mmengine.dataset import Compose
+
+        frames = Compose(
+            [
+                {"type": "EvenFrames", "num_frames": 7},
+                {"type": "UniformSampleFrames", "clip_len": 7},
+                {"type": "PoseDecode"},
+            ]
+        )
+    done = frames({"keypoint": joints, "keypoint_score": scores, "total_frames": 4, "start_index": 0})
+    np.testing.assert_array_equal(done["keypoint"], at_even_distances(joints, scores, 7)[0])
 
 
 def test_sound_is_varied_within_its_bounds() -> None:

@@ -114,6 +114,27 @@ def other_body(
     return np.where(seen[..., None], placed, keypoints).astype(np.float32)
 
 
+def at_even_distances(
+    keypoints: FloatArray, scores: FloatArray, num_frames: int
+) -> tuple[FloatArray, FloatArray]:
+    """Show a whole clip in so many frames, the first and the last as they are, between frames interpolated.
+
+    keypoints: (M, T, 17, 2); scores: (M, T, 17); both come back with `num_frames` in the place of T. Where a
+    joint was not seen in one of two neighbouring frames, the nearer one counts.
+    """
+    last = keypoints.shape[1] - 1
+    at = np.linspace(0, last, num_frames)
+    before = np.floor(at).astype(int)
+    after = np.minimum(before + 1, last)
+    share = (at - before).astype(np.float32)[:, None]
+    nearer = np.rint(at).astype(int)
+    both = (scores[:, before] > _UNSEEN) & (scores[:, after] > _UNSEEN)
+    between = keypoints[:, before] * (1 - share[..., None]) + keypoints[:, after] * share[..., None]
+    found = np.where(both[..., None], between, keypoints[:, nearer])
+    sure = np.where(both, scores[:, before] * (1 - share) + scores[:, after] * share, scores[:, nearer])
+    return found.astype(np.float32), sure.astype(np.float32)
+
+
 def _changed(results: dict[str, Any], change: Callable[..., FloatArray], *settings: Any) -> dict[str, Any]:
     """The results of a pipeline with keypoints that `change` has moved at random."""
     keypoints = np.asarray(results["keypoint"], np.float32)
@@ -206,6 +227,23 @@ def register() -> None:
             }
             return {**results, **part, "total_frames": length}
 
+    class EvenFrames:
+        """See `at_even_distances`; the sampler after it finds as many frames as it takes."""
+
+        def __init__(self, num_frames: int = 48) -> None:
+            self._num_frames = num_frames
+
+        def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+            keypoints = np.asarray(results["keypoint"], np.float32)
+            scores = np.asarray(results["keypoint_score"], np.float32)
+            found, sure = at_even_distances(keypoints, scores, self._num_frames)
+            return {
+                **results,
+                "keypoint": found,
+                "keypoint_score": sure,
+                "total_frames": self._num_frames,
+            }
+
     class HideJoints:
         """Take each joint for unseen through the whole clip with this probability."""
 
@@ -228,5 +266,5 @@ def register() -> None:
             features = np.asarray(results["keypoint"], np.float32)
             return {**results, "keypoint": by_parts(features, self._parts)}
 
-    for step in (BodyFrame, VaryPoses, OtherBody, OtherPace, PartOfClip, HideJoints, BodyParts):
+    for step in (BodyFrame, VaryPoses, OtherBody, OtherPace, PartOfClip, EvenFrames, HideJoints, BodyParts):
         TRANSFORMS.register_module(module=step)
