@@ -4,7 +4,7 @@
 # make lint       ruff, mypy and hadolint
 # make bench      the full-size nets against the flow of OpenMMLab's demos (an hour)
 # make fuzz       thousands of damaged files of every container (20 minutes; needs the shared media)
-# make bundle     render the world, train the models of profile demo, fit their fusion, measure them (two hours)
+# make bundle     render the world, train the models of profile demo, fit their fusion, measure them (an hour or more)
 # make moderation the same for the net of profile moderation (half an hour)
 # make docs       docs/cli.md from the parsers
 # make release    wheel, sdist, SBOM, licences and check sums in dist/, tried in an environment of their own
@@ -69,7 +69,7 @@ fuzz: $(RUNTIME)
 
 bundle: $(RUNTIME)
 	$(MAKE) --jobs=2 $(TRAINED)
-	$(BIN)/phar fuse --profile demo --criterion log-loss --method grid log-loss \
+	$(BIN)/phar fuse --profile demo --criterion log-loss \
 		--clips 52 --videos 44 --jobs 2 --in-place --keep work_dirs/val
 	$(BIN)/phar eval demo --controls --person-frames 300 --jobs 2 --keep work_dirs/test --out work_dirs/eval
 

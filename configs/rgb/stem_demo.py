@@ -22,7 +22,7 @@ model = dict(
 
 # What `phar train` reads; see phar.openmmlab.training.
 training = dict(
-    iterations=1500,
+    iterations=1800,
     batch_size=64,
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.02),
     warmup=110,

@@ -53,8 +53,8 @@ test_pipeline = [
 # What `phar train` reads; see phar.openmmlab.training.
 training = dict(
     # Stem features of this many clips are computed once; training looks at each about twice.
-    clips=10000,
-    iterations=1300,
+    clips=12000,
+    iterations=1600,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=6e-4, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),
