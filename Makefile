@@ -69,7 +69,7 @@ fuzz: $(RUNTIME)
 
 bundle: $(RUNTIME)
 	$(MAKE) --jobs=2 $(TRAINED)
-	$(BIN)/phar fuse --profile demo --criterion log-loss \
+	$(BIN)/phar fuse --profile demo --criterion log-loss --anew \
 		--clips 52 --videos 44 --jobs 2 --in-place --keep work_dirs/val
 	$(BIN)/phar eval demo --controls --person-frames 300 --jobs 2 --keep work_dirs/test --out work_dirs/eval
 

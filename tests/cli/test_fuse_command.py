@@ -86,7 +86,7 @@ def test_the_fitted_profile_is_better_and_works(
     assert first["answers"]["fused"]["top1"]["value"] < 0.8
     # The pipeline fuses by it too.
     fake_streams(
-        rgb=lambda start_s: [0.4, 0.45, 0.1, 0.05],
+        rgb=lambda start_s: [0.4, 0.45, 0.1, 0.05] if start_s < 7 else [0.05, 0.85, 0.05, 0.05],
         skeleton=lambda start_s: [0.8, 0.2] if start_s < 7 else "no person",
         audio=lambda start_s: "too quiet",
     )

@@ -207,6 +207,39 @@ def test_what_is_there_stays_if_nothing_is_better(data: FusionData) -> None:
     assert hopeless.setting is best
 
 
+def test_anew_chooses_among_what_was_fitted_now(data: FusionData) -> None:
+    best = METHODS["stacking"].fit(data, 0.001)
+    choice = choose(data, best, ["grid, weighted sum"], "log-loss", anew=True)
+    assert choice.chosen == "grid, weighted sum"
+    assert choice.methods[PRESENT].loss.value < choice.methods[choice.chosen].loss.value  # type: ignore[operator]
+
+
+def test_rgb_alone_is_as_sure_as_it_is_right_where_the_others_are_never_silent() -> None:
+    """Two streams that always say the same, and are honest: together they deserve the weight of one."""
+    rng = np.random.default_rng(3)
+    honest = rng.dirichlet(np.ones(4), 3000)
+    truth = np.array([rng.choice(4, p=row) for row in honest])
+    names = ("rgb", "skeleton")
+    data = FusionData(
+        LABELS,
+        truth,
+        np.eye(4, dtype=bool)[truth],
+        np.arange(3000) % 20,
+        dict.fromkeys(names, LABELS),
+        dict.fromkeys(names, honest),
+        dict.fromkeys(names, np.ones(3000, bool)),
+    )
+    again = data.with_lead_alone()
+    assert again.spoke["rgb"].all() and again.spoke["skeleton"].tolist() == [True] * 3000 + [False] * 3000
+    np.testing.assert_array_equal(again.probs["rgb"], np.concatenate([honest, honest]))
+    np.testing.assert_array_equal(again.truth, np.concatenate([truth, truth]))
+
+    # Half the weight each would be as good with both, and far too unsure with one.
+    assert np.abs(np.sqrt(honest) / np.sqrt(honest).sum(1, keepdims=True) - honest).mean() > 0.06
+    alone = data.only(["rgb"]).fused(METHODS["stacking"].fit(data, 0.001))
+    assert np.abs(alone - honest).mean() < 0.03
+
+
 def test_one_video_is_too_few() -> None:
     with pytest.raises(UsageError, match="give at least two"):
         choose(made(1), POOR, [], "top1")

@@ -146,7 +146,7 @@ def test_a_whole_clip_at_even_distances() -> None:
     scores[0, :, 9] = [0.2, 0.4, 0.6, 0.8]
     found, sure = at_even_distances(joints, scores, 7)
     assert found.shape == (1, 7, 17, 2) and sure.shape == (1, 7, 17)
-    # The wrist moves by 10 px a frame and is unseen in the last; then the nearer frame counts, of two the even one.
+    # The wrist moves by 10 px a frame and is unseen in the last; there the nearer frame counts.
     np.testing.assert_allclose(found[0, :, 10, 0] - 200, [0, 5, 10, 15, 20, 20, 30], atol=1e-4)
     np.testing.assert_allclose(sure[0, :, 10], [1, 1, 1, 1, 1, 1, 0], atol=1e-6)
     np.testing.assert_allclose(sure[0, :, 9], [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], atol=1e-6)

@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="top1",
         help="by which the best is chosen, over videos it was not fitted on (default: %(default)s)",
     )
+    parser.add_argument(
+        "--anew",
+        action="store_true",
+        help="never choose the fusion as it is, which looks too good if it was fitted on the same videos",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     add_truth(parser, seed=1_000_000, split="val")
     add_running(parser)
@@ -82,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     table = table_of_reports(shown, reports)
     data = FusionData.of(table, reports, looking.labels)
     names = [name for method in args.method for name in _METHODS[method]]
-    choice = choose(data, present_setting(looking), names, args.criterion)
+    choice = choose(data, present_setting(looking), names, args.criterion, args.anew)
     print(markdown(choice, data, len(shown)))
     if args.json:
         with replacing(args.json) as temporary:

@@ -46,10 +46,13 @@ class Choice:
     """The chosen method with every set of streams: each, each pair, ..., all."""
 
 
-def choose(data: FusionData, present: Setting, names: Sequence[str], criterion: str) -> Choice:
+def choose(
+    data: FusionData, present: Setting, names: Sequence[str], criterion: str, anew: bool = False
+) -> Choice:
     """Fit by each of the named methods and choose the best by cross-validation.
 
-    criterion: `top1` or `log-loss`; of equals by the first, the other decides.
+    criterion: `top1` or `log-loss`; of equals by the first, the other decides. anew: the present fusion is
+    judged but not chosen, as where it was fitted on these very windows.
 
     Raises:
         UsageError: there are fewer than two videos.
@@ -67,7 +70,7 @@ def choose(data: FusionData, present: Setting, names: Sequence[str], criterion: 
         top1, loss = judged[name].top1.value or 0.0, judged[name].loss.value or 0.0
         return (top1, -loss) if criterion == "top1" else (-loss, top1)
 
-    chosen = max(judged, key=rank)
+    chosen = max(names if anew and names else judged, key=rank)
     return Choice(judged, chosen, settings[chosen], _ablation(data, chosen, present, before))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from phar.evaluate.resampling import Array
 from phar.evaluate.table import Table, spread
-from phar.fusion import RULES, by_label, soften
+from phar.fusion import LEADER, RULES, by_label, soften
 from phar.schema import Report, UsageError
 
 Rows = NDArray[np.int64]
@@ -106,6 +106,19 @@ class FusionData:
             video=self.video[chosen],
             probs={name: rows[chosen] for name, rows in self.probs.items()},
             spoke={name: rows[chosen] for name, rows in self.spoke.items()},
+        )
+
+    def with_lead_alone(self) -> FusionData:
+        """Return the windows, and after them the same as if RGB alone had spoken in them."""
+        return replace(
+            self,
+            truth=np.tile(self.truth, 2),
+            right=np.tile(self.right, (2, 1)),
+            video=np.tile(self.video, 2),
+            probs={name: np.tile(rows, (2, 1)) for name, rows in self.probs.items()},
+            spoke={
+                name: np.concatenate([rows, rows & (name == LEADER)]) for name, rows in self.spoke.items()
+            },
         )
 
     @cached_property

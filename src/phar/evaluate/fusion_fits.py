@@ -26,8 +26,11 @@ Fit = Callable[[FusionData, float], Setting]
 STRENGTHS = (0.001, 0.005, 0.02, 0.1)
 #: Weights of the grid.
 _TENTHS = tuple(round(0.1 * i, 1) for i in range(11))
-#: How much a weight or temperature that is fitted without choice of strength is drawn to 1, as its logarithm.
+#: How much a weight or temperature that is fitted without choice of strength is drawn to 1, as logarithm.
 _DRAWN = 0.003
+#: What windows count that are fitted again as if RGB alone had spoken: elsewhere streams fall silent for other
+#: reasons than in the videos that are fitted on, and what RGB says alone must stay as sure as it is right.
+_LEAD_ALONE = 0.25
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,10 @@ def logistic(with_biases: bool, data: FusionData, strength: float) -> Setting:
 
     strength: how much they are drawn. Source of the gradient: multinomial logistic regression.
     """
-    data = data.rows(np.flatnonzero(data.truth >= 0))
+    data = data.rows(np.flatnonzero(data.truth >= 0)).with_lead_alone()
     names, num_labels = data.streams, len(data.labels)
+    share = np.repeat([1.0, _LEAD_ALONE], len(data.truth) // 2)[:, None]
+    share /= share.sum()
     features = {
         name: np.where(data.known[name], np.log(np.maximum(data.probs[name], FLOOR)), 0.0)
         * data.spoke[name][:, None]
@@ -105,9 +110,9 @@ def logistic(with_biases: bool, data: FusionData, strength: float) -> Setting:
         logits -= logits.max(axis=1, keepdims=True)
         raised = np.exp(logits)
         total = raised.sum(axis=1, keepdims=True)
-        error = (raised / total - target) / len(target)
+        error = (raised / total - target) * share
         away = (single - common[:, None]) * np.stack([data.known[name] for name in names])
-        value = -float(((logits - np.log(total)) * target).sum()) / len(target)
+        value = -float(((logits - np.log(total)) * target * share).sum())
         value += strength * float((away**2).sum()) + _DRAWN * float(((common - 1) ** 2).sum())
         slope_single = (
             np.stack([(error * features[name]).sum(axis=0) for name in names]) + 2 * strength * away
