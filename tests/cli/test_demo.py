@@ -313,6 +313,37 @@ def test_ungated_opens_every_gate() -> None:
     assert gates == [(None, None, None)] * 3
 
 
+def test_weights_given_by_hand_count_where_the_fusion_was_fitted_by_label() -> None:
+    parser = argparse.ArgumentParser()
+    overrides.add_arguments(parser)
+    demo_profile = load_profile("demo")
+    assert demo_profile.fusion == "stacked" and demo_profile.streams["audio"].bias
+    args = parser.parse_args(["--coefficients", "0.5", "0.6", "1"])
+    args.preset = None
+    profile = overrides.apply(args, demo_profile)
+    assert profile.fusion == "within_vocabulary"
+    assert [s.weight for s in profile.streams.values()] == [0.5, 0.6, 1.0]
+    assert not any(s.label_weights or s.bias for s in profile.streams.values())
+    args = parser.parse_args([])
+    args.preset = None
+    assert overrides.apply(args, demo_profile).fusion == "stacked"
+
+
+def test_other_labels_end_a_fusion_that_was_fitted_by_label(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    overrides.add_arguments(parser)
+    demo_profile = load_profile("demo")
+    files = []
+    for name, stream in demo_profile.streams.items():
+        files.append(tmp_path / f"{name}.txt")
+        files[-1].write_text("".join(f"other-{label}\n" for label in stream.labels))
+    args = parser.parse_args(["--label-maps", *map(str, files)])
+    args.preset = None
+    profile = overrides.apply(args, demo_profile)
+    assert profile.streams["audio"].labels[0].startswith("other-")
+    assert profile.fusion == "within_vocabulary"
+
+
 def test_skim_without_a_net_for_it_is_refused_before_any_work(run, tmp_path: Path, capsys) -> None:
     assert run("--skim") == 2
     assert "--skim: profile small names no net to skim with" in capsys.readouterr().err

@@ -76,6 +76,9 @@ def test_the_exported_profile_listens_as_the_net_does(trained: Path, sounds: Pat
     # Streams of the profile it is made of know other labels.
     assert list(profile.streams) == ["audio"]
     assert profile.labels == LABELS
+    # So what the fusion of that profile was fitted to is gone.
+    assert (profile.fusion, profile.streams["audio"].temperature) == ("within_vocabulary", 1.0)
+    assert not profile.streams["audio"].label_weights and not profile.streams["audio"].bias
     spec = profile.streams["audio"]
     recognizer = Recognizer.load(spec.model.config, spec.model.checkpoint, len(spec.labels), backend="torch")
     shown = [np.load(sounds / "features" / f"val-{label}-000.npy") for label in LABELS]

@@ -9,7 +9,7 @@ from typing import Any
 
 from phar import foreign
 from phar.cli.values import PROFILE_HELP, count, device, length, seconds, unit
-from phar.profile import STREAM_ORDER, Profile, ungated, with_overrides, with_preset
+from phar.profile import STREAM_ORDER, Profile, ungated, with_overrides, with_preset, without_label_terms
 from phar.schema import ProfileError, UsageError
 
 
@@ -100,6 +100,8 @@ def apply(args: argparse.Namespace, profile: Profile) -> Profile:
     }
     if off:
         profile = with_overrides(profile, {"streams": off})
+    if args.coefficients is not None or args.label_maps is not None:
+        profile = without_label_terms(profile)
     if args.loudness_weights is not None:
         profile = _with_loudness(profile, args.loudness_weights)
     profile = with_overrides(profile, _document(args, profile))

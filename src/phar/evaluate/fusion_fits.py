@@ -28,8 +28,8 @@ STRENGTHS = (0.001, 0.005, 0.02, 0.1)
 _TENTHS = tuple(round(0.1 * i, 1) for i in range(11))
 #: How much a weight or temperature that is fitted without choice of strength is drawn to 1, as logarithm.
 _DRAWN = 0.003
-#: What windows count that are fitted again as if RGB alone had spoken: elsewhere streams fall silent for other
-#: reasons than in the videos that are fitted on, and what RGB says alone must stay as sure as it is right.
+#: What windows count that are fitted again as if RGB alone had spoken: elsewhere streams fall silent
+#: for other reasons than in the videos fitted on, and what RGB says alone must stay as sure as it is right.
 _LEAD_ALONE = 0.25
 
 

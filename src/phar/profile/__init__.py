@@ -11,6 +11,7 @@ from phar.profile.build import (
     ungated,
     with_overrides,
     with_preset,
+    without_label_terms,
 )
 from phar.profile.checkpoints import (
     LOCK_FILE,
@@ -72,4 +73,5 @@ __all__ = [
     "weights_sha256",
     "with_overrides",
     "with_preset",
+    "without_label_terms",
 ]

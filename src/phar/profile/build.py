@@ -99,6 +99,18 @@ def ungated(profile: Profile) -> Profile:
     return with_overrides(profile, {"streams": streams})
 
 
+def without_label_terms(profile: Profile) -> Profile:
+    """Return the profile without weights and biases of single labels, which were fitted to its nets.
+
+    Rule `stacked` lives by them and becomes `within_vocabulary`. A profile that has none stays as it is.
+    """
+    if not any(stream.label_weights or stream.bias for stream in profile.streams.values()):
+        return profile
+    rule = "within_vocabulary" if profile.fusion == "stacked" else profile.fusion
+    streams = {name: {"label_weights": None, "bias": None} for name in profile.streams}
+    return with_overrides(profile, {"streams": streams, "fusion": {"rule": rule}})
+
+
 def _checked(document: Mapping[str, Any], path: Path | None) -> Profile:
     """Check a document and each of its presets, and build the profile."""
     profile = _build(document, path)

@@ -14,7 +14,7 @@ from phar import foreign
 from phar.export.target import replacing
 from phar.openmmlab.loading import load_config
 from phar.openmmlab.training import LABELS, export_weights
-from phar.profile import RESOURCES, Profile, load_profile
+from phar.profile import RESOURCES, Profile, load_profile, without_label_terms
 from phar.schema import OutputError, UsageError
 from phar.training.own import stream_name
 
@@ -83,20 +83,27 @@ def _document(
     held: Profile, path: Path, folder: str, record: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     name, labels = record["name"], record["labels"]
+    stream = None if name in _PERSONS else stream_name(name, held)
+    spec = held.streams.get(stream or "")
+    notes: list[str] = []
+    if stream and (spec is None or list(spec.labels) != list(labels)):
+        unfitted = without_label_terms(held)
+        if unfitted is not held:
+            notes.append("the fusion that was fitted to other labels; phar fuse fits it anew")
+            held = unfitted
     document = deepcopy(dict(held.document))
     _moved(document, held.path.parent if held.path else RESOURCES, path.resolve().parent)
     document["name"] = path.stem
     document.pop("description", None)
     files = {"config": f"{folder}/{name}.py", "checkpoint": f"{folder}/{name}.safetensors"}
-    notes: list[str] = []
-    if name in _PERSONS:
+    if stream is None:
         document.setdefault("persons", {})[_PERSONS[name]] = files
         for preset in document.get("presets", {}).values():
             preset.get("persons", {}).pop(_PERSONS[name], None)
         return document, notes
-    stream = stream_name(name, held)
     entry = document.setdefault("streams", {}).setdefault(stream, {"weight": 1.0})
-    entry.pop("sha256", None)
+    for key in ("sha256", "temperature"):
+        entry.pop(key, None)
     entry |= {**files, "labels": f"{folder}/{name}.txt", "sampling": record["sampling"]}
     for preset in document.get("presets", {}).values():
         preset.get("streams", {}).pop(stream, None)
