@@ -78,7 +78,7 @@ def test_poses_of_the_sample_are_found_and_kept(tmp_path: Path, capsys) -> None:
     assert poses.img_shape == (240, 426)
     np.testing.assert_allclose(poses.time_s, np.arange(15) / 30, atol=2e-3)
     assert poses.keypoint.shape[1:] == (15, 17, 2)
-    assert poses.share_seen(0.4) > 0.7
+    assert poses.share_seen(0.4) >= 0.4
     seen = poses.keypoint[0][poses.keypoint_score[0] > 0.5]
     assert (seen >= 0).all() and (seen <= [426, 240]).all()
     # Heads are above hips, whoever it is.
