@@ -81,8 +81,9 @@ def test_poses_of_the_sample_are_found_and_kept(tmp_path: Path, capsys) -> None:
     assert poses.share_seen(0.4) >= 0.4
     seen = poses.keypoint[0][poses.keypoint_score[0] > 0.5]
     assert (seen >= 0).all() and (seen <= [426, 240]).all()
-    # Heads are above hips, whoever it is.
-    assert (poses.keypoint[0, :, 0, 1] < poses.keypoint[0, :, 11, 1]).all()
+    # Heads are above hips, whoever it is, where the detector finds somebody.
+    found = poses.keypoint_score[0].any(axis=1)
+    assert (poses.keypoint[0, found, 0, 1] < poses.keypoint[0, found, 11, 1]).all()
 
     before = {path: path.stat().st_mtime_ns for path in (out / "poses").iterdir()}
     assert (
