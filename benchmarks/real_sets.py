@@ -37,7 +37,8 @@ class Trial:
 
 
 TRIALS = {
-    "utd-stgcn": Trial("skeleton", "utd", "skeleton/stgcn_whole_small.py"),
+    "utd-stgcn": Trial("skeleton", "utd", "skeleton/stgcn_small.py"),
+    "utd-stgcn-whole": Trial("skeleton", "utd", "skeleton/stgcn_whole_small.py"),
     "utd-posec3d": Trial("skeleton", "utd", "skeleton/posec3d_small.py"),
     "jhmdb-stgcn": Trial("skeleton", "jhmdb", "skeleton/stgcn_small.py"),
     "jhmdb-posec3d": Trial("skeleton", "jhmdb", "skeleton/posec3d_small.py"),

@@ -141,6 +141,16 @@ def test_graphs_of_other_joints_are_refused() -> None:
         read_clip(flat, "frames-1.x")
 
 
+def test_the_whole_body_may_be_the_only_node() -> None:
+    clip = read_clip(Config.fromfile(str(OURS / "stgcn_whole_small.py")), "frames-1.x")
+    shown = clip.frame_indices(60)
+    points, scores = dancers(1, 60)
+    views = clip.views(PoseClip(points[:, shown], scores[:, shown], HEIGHT_PX, WIDTH_PX))
+    # Nine features of thirteen joints.
+    assert views.shape == (1, 1, 48, 1, 117)
+    assert views.any(axis=(0, 1, 2, 3)).mean() > 0.9
+
+
 def test_graphs_of_parts_must_have_as_many_nodes_as_there_are_parts() -> None:
     config = Config.fromfile(str(OURS / "stgcn_small.py"))
     clip = read_clip(config, "frames-1.x")
