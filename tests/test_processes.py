@@ -15,7 +15,8 @@ from phar.processes import spread
 _begun: list[str] = []
 
 
-def _begin(word: str) -> None:
+def _begin(word: str, num_cores: int) -> None:
+    assert num_cores == max(1, (os.cpu_count() or 1) // 2)
     _begun.append(word)
 
 

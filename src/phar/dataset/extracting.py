@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -65,10 +64,8 @@ def extract_all(clips: Sequence[Clip], extractor: Extractor, num_jobs: int) -> I
         for clip in waiting:
             yield _done(extractor, clip)
         return
-    num_jobs = min(num_jobs, len(waiting))
-    begin = partial(_begin, extractor, max(1, multiprocessing.cpu_count() // num_jobs))
     try:
-        yield from spread(_extract, waiting, num_jobs, begin)
+        yield from spread(_extract, waiting, num_jobs, partial(_begin, extractor))
     except BrokenProcessPool:
         raise MediaError(
             "a process died at its work; run again to go on, with --jobs 1 if it stays so"

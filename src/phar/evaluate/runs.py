@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -130,13 +129,11 @@ _own: list[tuple[_Look, int]] = []
 
 
 def _looked(look: _Look, truths: Sequence[VideoTruth], num_jobs: int) -> Iterator[tuple[str, Report | str]]:
-    num_jobs = min(num_jobs, len(truths))
-    if num_jobs <= 1:
+    if min(num_jobs, len(truths)) <= 1:
         yield from map(look.at, truths)
         return
-    begin = partial(_begin, look, max(1, (os.cpu_count() or 1) // num_jobs))
     try:
-        yield from spread(_look_at, truths, num_jobs, begin)
+        yield from spread(_look_at, truths, num_jobs, partial(_begin, look))
     except BrokenProcessPool:
         raise ModelError(
             "a process died at its work; run again, with --jobs 1 if it stays so; --keep keeps what is done"
