@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from phar.synth import Elsewhere, load_world
-from phar.training.samples import (
-    SAMPLES,
-    FrameSamples,
-    Kept,
-    PersonSamples,
-    PictureSamples,
-    PoseSamples,
-    SceneSamples,
-    SoundSamples,
-)
+from phar.training.samples import SAMPLES, FrameSamples, Kept, PoseSamples, SoundSamples
+from phar.training.stills import PersonSamples, PictureSamples, SceneSamples
 
 WORLD = load_world(1)
 
