@@ -33,11 +33,11 @@ train_pipeline = [
     dict(type='UniformSampleFrames', clip_len=32),
     dict(type='PoseDecode'),
     dict(type='VaryPoses', rotate_deg=15., scale=(0.9, 1.1), squeeze=0.15, noise=0.005),
-    dict(type='HideJoints', share=0.03),
     dict(type='PoseCompact', hw_ratio=1., allow_imgpad=True),
     dict(type='Resize', scale=(-1, 44)),
     dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.18)),
     dict(type='Resize', scale=(40, 40), keep_ratio=False),
+    dict(type='HideJoints', share=0.1),
     dict(type='GeneratePoseTarget', sigma=0.6, use_score=True, with_kp=True, with_limb=False),
     dict(type='FormatShape', input_format='NCTHW_Heatmap'),
     dict(type='PackActionInputs'),
@@ -54,7 +54,7 @@ val_pipeline = [
 test_pipeline = val_pipeline
 
 training = dict(
-    epochs=50,
+    epochs=100,
     batch_size=16,
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     paramwise=dict(norm_decay_mult=0., bias_decay_mult=0.),

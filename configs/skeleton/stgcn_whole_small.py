@@ -1,6 +1,8 @@
 # ST-GCN with the whole body as its only node: a temporal convolution over positions, bones and motion of all joints side
-# by side, in a frame of reference of the body's own, over the whole clip at even distances. For sets of some hundred
-# clips that each show one action from begin to end. Left and right are told apart, so nothing is mirrored.
+# by side, over the whole clip at even distances. Where a body stands and how large it is its first frames tell; each frame
+# knows where in the clip it is; poses between those of two clips with one label make up for how few persons there are. For
+# sets of some hundred clips that each show one action from begin to end. Left and right are told apart, so nothing is
+# mirrored.
 # Sources: Yan, Xiong, Lin, Spatial Temporal Graph Convolutional Networks, 2018; features and residual from Duan et al.,
 # PYSKL: Towards Good Practices for Skeleton Action Recognition, 2022.
 _base_ = './stgcn_small.py'
@@ -10,28 +12,37 @@ feats = ['j', 'b', 'jm']
 parts = [[0, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]]
 graph = dict(num_node=len(parts), inward=[], center=0)
 model = dict(
-    backbone=dict(in_channels=3 * len(feats) * 13, base_channels=128, graph_cfg=dict(layout=graph)),
+    backbone=dict(in_channels=2 * len(feats) * 13 + 2, base_channels=128, graph_cfg=dict(layout=graph)),
     cls_head=dict(in_channels=256))
 
-train_pipeline = [
+whole_clip = [
     dict(type='EvenFrames', num_frames=48),
     dict(type='UniformSampleFrames', clip_len=48),
     dict(type='PoseDecode'),
+]
+body_frame = dict(type='BodyFrame', first_frames=4)
+train_pipeline = [
+    *whole_clip,
+    body_frame,
+    dict(type='BetweenTwo', probability=0.5, before=[*whole_clip, body_frame]),
     dict(type='HideJoints', share=0.03),
-    dict(type='BodyFrame'),
     dict(type='VaryPoses', rotate_deg=15., scale=(0.9, 1.1), squeeze=0.15, noise=0.005),
     dict(type='GenSkeFeat', dataset='coco', feats=feats),
+    dict(type='WithoutScores'),
     dict(type='BodyParts', parts=parts),
+    dict(type='ClipPosition'),
     dict(type='FormatGCNInput', num_person=1),
     dict(type='PackActionInputs'),
 ]
 val_pipeline = [
-    dict(type='EvenFrames', num_frames=48),
+    *whole_clip[:1],
     dict(type='UniformSampleFrames', clip_len=48, num_clips=1, test_mode=True),
     dict(type='PoseDecode'),
-    dict(type='BodyFrame'),
+    body_frame,
     dict(type='GenSkeFeat', dataset='coco', feats=feats),
+    dict(type='WithoutScores'),
     dict(type='BodyParts', parts=parts),
+    dict(type='ClipPosition'),
     dict(type='FormatGCNInput', num_person=1),
     dict(type='PackActionInputs'),
 ]

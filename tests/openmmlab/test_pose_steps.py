@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from phar.openmmlab import imports
-from phar.openmmlab.pose_steps import at_even_distances, by_parts, in_body_frame, other_body, varied
+from phar.openmmlab.pose_geometry import (
+    at_even_distances,
+    blended,
+    by_parts,
+    in_body_frame,
+    varied,
+    with_position,
+    without_scores,
+)
 from phar.openmmlab.sound_steps import varied as varied_sound
+from phar.schema import ModelError
 
 
 def standing(x: float = 200.0, y: float = 100.0, torso: float = 50.0) -> tuple[np.ndarray, np.ndarray]:
@@ -50,53 +60,76 @@ def test_without_hips_joints_alone_serve() -> None:
     assert not in_body_frame(joints, np.zeros_like(scores)).any()
 
 
+def test_the_clip_s_begin_may_tell_where_and_how_large_a_body_is() -> None:
+    joints, scores = standing()
+    joints[:, 2:] += [40, 0]
+    joints[scores == 0] = 0
+    placed = in_body_frame(joints, scores, first_frames=2)
+    np.testing.assert_allclose(placed[0, :, 11], [[0, 0], [0, 0], [0.8, 0], [0.8, 0]], atol=1e-6)
+    np.testing.assert_allclose(placed[0, 0, 5], [0, -1])
+    # Somebody who comes in later is measured over the clip.
+    scores[:, :2] = 0
+    placed = in_body_frame(joints, scores, first_frames=2)
+    np.testing.assert_allclose(placed[0, :, 11], 0, atol=1e-6)
+    np.testing.assert_allclose(placed[0, 3, 5], [0, -1])
+
+
+def test_between_two_clips_lies_what_both_see() -> None:
+    one, scores = np.zeros((2, 3, 17, 2), np.float32), np.full((2, 3, 17), 0.8, np.float32)
+    other, sure = np.full((1, 3, 17, 2), 2.0, np.float32), np.full((1, 3, 17), 0.6, np.float32)
+    one[1] = 5
+    sure[0, 1, 4] = 0
+    keypoints, seen = blended((one, scores), (other, sure), 0.25)
+    np.testing.assert_allclose(keypoints[0, 0], 0.5)
+    np.testing.assert_allclose(keypoints[0, 1, 4], 0)
+    np.testing.assert_allclose(keypoints[1], 5)
+    assert seen[0, 1, 4] == 0 and seen[0, 1, 3] == np.float32(0.6) and seen[1, 0, 0] == np.float32(0.8)
+    # What went in stays as it was.
+    assert one[0].max() == 0 and scores.min() == np.float32(0.8)
+    with pytest.raises(ValueError, match="3 and 2 frames"):
+        blended((one, scores), (other[:, :2], sure[:, :2]), 0.5)
+
+
+def test_another_clip_goes_through_the_steps_before() -> None:
+    joints, scores = standing()
+    with imports.scope("mmaction"):
+        from mmengine.dataset import Compose
+
+        frames = {"type": "EvenFrames", "num_frames": 4}
+        always = Compose([frames, {"type": "BetweenTwo", "probability": 1.0, "before": [frames]}])
+        never = Compose([frames, {"type": "BetweenTwo", "probability": 0.0, "before": [frames]}])
+    longer = np.repeat(joints, 3, axis=1) + np.array([100, 0])
+    other = {"keypoint": longer, "keypoint_score": np.repeat(scores, 3, axis=1), "total_frames": 12}
+    results = {"keypoint": joints, "keypoint_score": scores, "total_frames": 4, "another": lambda rng: other}
+    np.random.seed(0)
+    moved = [always(dict(results))["keypoint"][0, 0, 11, 0] - 200 for _ in range(40)]
+    assert 0 <= min(moved) < 20 and 80 < max(moved) <= 100
+    np.testing.assert_array_equal(never(dict(results))["keypoint"], joints)
+    del results["another"]
+    with pytest.raises(ModelError, match="BetweenTwo needs examples in files"):
+        always(results)
+
+
+def test_scores_are_left_out_of_every_kind_of_feature() -> None:
+    features = np.arange(12, dtype=np.float32).reshape(1, 1, 2, 6)
+    np.testing.assert_array_equal(without_scores(features)[0, 0], [[0, 1, 3, 4], [6, 7, 9, 10]])
+
+
+def test_frames_know_where_in_the_clip_they_stand() -> None:
+    features = np.ones((1, 5, 2, 3), np.float32)
+    told = with_position(features)
+    assert told.shape == (1, 5, 2, 5) and told.dtype == np.float32
+    np.testing.assert_array_equal(told[..., :3], features)
+    for node in range(2):
+        np.testing.assert_allclose(told[0, :, node, 3], [-1, -0.5, 0, 0.5, 1])
+        np.testing.assert_allclose(told[0, :, node, 4], [1, 0, -1, 0, 1], atol=1e-6)
+
+
 def test_parts_hold_the_features_of_their_joints() -> None:
     features = np.arange(2 * 3 * 2, dtype=np.float32).reshape(1, 2, 3, 2)
     nodes = by_parts(features, [[2, 0], [1]])
     np.testing.assert_array_equal(nodes[0, 0], [[4, 5, 0, 1], [2, 3, 0, 0]])
     np.testing.assert_array_equal(nodes[0, 1], [[10, 11, 6, 7], [8, 9, 0, 0]])
-
-
-def length(joints: np.ndarray, a: int, b: int) -> np.ndarray:
-    return np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1)
-
-
-def test_another_body_has_other_bones_in_all_frames_alike() -> None:
-    rng = np.random.default_rng(0)
-    joints, scores = rng.normal(size=(2, 6, 17, 2)).astype(np.float32), np.ones((2, 6, 17), np.float32)
-    scores[1, 3, 9], joints[1, 3, 9] = 0, 0
-    other = other_body(joints, scores, np.random.RandomState(1), bones=0.2, sweep=(1.0, 1.0))
-    for left, right in (((5, 7), (6, 8)), ((11, 13), (12, 14)), ((13, 15), (14, 16))):
-        factor = length(other, *left) / length(joints, *left)
-        np.testing.assert_allclose(factor, factor[0, 0], rtol=1e-4)
-        np.testing.assert_allclose(length(other, *right) / length(joints, *right), factor[0, 0], rtol=1e-4)
-        assert 0.8 <= factor[0, 0] <= 1.2
-    # Hips stay, and so does what was not seen.
-    np.testing.assert_allclose(other[..., 11:13, :], joints[..., 11:13, :], atol=1e-6)
-    assert not other[1, 3, 9].any()
-
-
-def test_another_body_moves_more_or_less_far_about_the_same_place() -> None:
-    joints, scores = standing()
-    far = other_body(joints, scores, np.random.RandomState(0), bones=0.0, sweep=(1.5, 1.5))
-    np.testing.assert_allclose(far[0, :, 10, 0], 215 + 1.5 * (np.array([0, 10, 20, 30]) - 15), rtol=1e-5)
-    np.testing.assert_allclose(far[0, :, 5], joints[0, :, 5], rtol=1e-5)
-
-
-def test_another_pace_keeps_the_order_the_ends_and_the_length() -> None:
-    with imports.scope("mmaction"):
-        from mmaction.registry import TRANSFORMS
-
-        step = TRANSFORMS.build({"type": "OtherPace", "share": 0.1})
-    frames = np.arange(0, 101, 4)
-    np.random.seed(0)
-    bent = [step({"frame_inds": frames, "total_frames": 101})["frame_inds"] for _ in range(20)]
-    for each in bent:
-        assert len(each) == len(frames) and each[0] == 0 and each[-1] == 100
-        assert (np.diff(each) >= 0).all()
-        assert np.abs(each - frames).max() <= 16
-    assert len({tuple(each) for each in bent}) == 20
-    assert max(np.abs(each - frames).max() for each in bent) > 5
 
 
 def test_variation_turns_and_scales_all_frames_alike() -> None:
@@ -134,9 +167,11 @@ def test_parts_of_clips_and_hidden_joints() -> None:
         assert cut["keypoint"].shape == (1, cut["total_frames"], 17, 2)
         np.testing.assert_allclose(np.diff(cut["keypoint"][0, :, 0, 0]), 1)
     assert min(lengths) >= 10 and max(lengths) <= 20 and len(lengths) > 4
-    hidden = hide(dict(record))["keypoint_score"]
+    found = hide(dict(record))
+    hidden = found["keypoint_score"]
     assert set(np.unique(hidden)) == {0.0, 1.0}
     assert (np.ptp(hidden, axis=1) == 0).all()
+    np.testing.assert_array_equal(found["keypoint"], keypoints * hidden[..., None])
     assert record["keypoint_score"].min() == 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -106,9 +106,23 @@ class PoseExamples(Drawn):
         self._path = path
         self._by_time = sampling == "seconds"
         self._read = lru_cache(_KEPT_POSES)(read_poses)
+        self._alike: dict[int, list[int]] = {}
+        for number, label in enumerate(examples.numbers):
+            self._alike.setdefault(label, []).append(number)
 
     def __getitem__(self, position: int) -> PoseRecord:
         clip, label = self.at(position)
+        record = self._record(clip, label, position)
+        if self._order is None:
+            return record
+
+        def another(rng: np.random.RandomState) -> PoseRecord:
+            number = int(rng.choice(self._alike[label]))
+            return self._record(self.examples.clips[number], label, position)
+
+        return replace(record, another=another)
+
+    def _record(self, clip: Clip, label: int, position: int) -> PoseRecord:
         poses = self._read(self._path(clip))
         shown = self._shown(poses, *self.span(position, clip.end_s - clip.start_s))
         height_px, width_px = poses.img_shape

@@ -160,7 +160,9 @@ def _scene(record: SceneRecord, index: int) -> dict[str, Any]:
 
 def _poses(record: PoseRecord, index: int) -> dict[str, Any]:
     shape = (record.clip.height_px, record.clip.width_px)
+    draw = record.another
     return {
+        **({} if draw is None else {"another": lambda rng: _poses(draw(rng), index)}),
         "keypoint": record.clip.keypoints.copy(),
         "keypoint_score": record.clip.scores.copy(),
         "label": record.label,

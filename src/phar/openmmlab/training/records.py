@@ -71,6 +71,8 @@ class PoseRecord:
     """Whether these are the frames the net is to see; else the pipeline picks some."""
     times_s: NDArray[np.float64] | None = None
     """(T,) times of the frames, where they are known."""
+    another: Callable[[np.random.RandomState], PoseRecord] | None = None
+    """Draws another clip of the same label to learn from, where there are such."""
 
 
 @dataclass(frozen=True)
