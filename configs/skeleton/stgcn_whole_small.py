@@ -12,6 +12,7 @@ feats = ['j', 'b', 'jm']
 parts = [[0, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]]
 graph = dict(num_node=len(parts), inward=[], center=0)
 model = dict(
+    data_preprocessor=dict(blending=dict(alpha=1.0)),
     backbone=dict(in_channels=2 * len(feats) * 13 + 2, base_channels=128, graph_cfg=dict(layout=graph)),
     cls_head=dict(in_channels=256))
 
