@@ -48,3 +48,5 @@ val_pipeline = [
     dict(type='PackActionInputs'),
 ]
 test_pipeline = val_pipeline
+
+training = dict(epochs=90)
