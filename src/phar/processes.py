@@ -6,7 +6,10 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from phar.schema import ProcessError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +26,7 @@ def spread(
     Each process starts afresh and first calls `begin` with its share of the cores, at least 1. Work and items
     must be picklable. What was not begun is left when the caller stops, or when `work` raises.
 
-    Raises BrokenProcessPool where a process dies, or where `begin` raises.
+    Raises ProcessError where a process dies, or where `begin` raises.
     """
     # Forking a process that has decoded or loaded nets would take its threads' locks along.
     context = multiprocessing.get_context("spawn")
@@ -36,6 +39,10 @@ def spread(
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool:
+            raise ProcessError(
+                "a process died, maybe for want of memory; run again, with --jobs 1 if it stays so"
+            ) from None
         finally:
             for future in futures:
                 future.cancel()

@@ -100,6 +100,10 @@ class ProfileError(ModelError):
     """A profile or label file that is missing or wrong."""
 
 
+class ProcessError(PharError):
+    """A process that died at its work, as one does that runs out of memory."""
+
+
 class OutputError(PharError):
     """Output that cannot be written where it was asked for."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -49,7 +48,7 @@ def extract_all(clips: Sequence[Clip], extractor: Extractor, num_jobs: int) -> I
         num_jobs: processes; with one the work is done here, with every core.
 
     Raises:
-        MediaError: a process died; what is done stays done.
+        ProcessError: a process died; what is done stays done.
         ModelError: a net cannot be loaded.
     """
     distinct = list({clip.id: clip for clip in clips}.values())
@@ -64,12 +63,7 @@ def extract_all(clips: Sequence[Clip], extractor: Extractor, num_jobs: int) -> I
         for clip in waiting:
             yield _done(extractor, clip)
         return
-    try:
-        yield from spread(_extract, waiting, num_jobs, partial(_begin, extractor))
-    except BrokenProcessPool:
-        raise MediaError(
-            "a process died at its work; run again to go on, with --jobs 1 if it stays so"
-        ) from None
+    yield from spread(_extract, waiting, num_jobs, partial(_begin, extractor))
 
 
 def _begin(extractor: Extractor, num_threads: int) -> None:

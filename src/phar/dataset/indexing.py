@@ -37,6 +37,7 @@ def index_all(
 
     Raises:
         ModelError: the detector's weights cannot be used.
+        ProcessError: a process died; what the cache keeps stays done.
     """
     told = progress or (lambda video, seconds: None)
     if num_jobs <= 1 or len(videos) <= 1:

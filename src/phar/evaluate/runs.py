@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from phar.processes import spread
 from phar.profile import Profile, ungated
 from phar.profile.fingerprint import analysis_fingerprint
 from phar.recompute import recomputed
-from phar.schema import MediaError, ModelError, OutputError, Report, ReportError, UsageError
+from phar.schema import MediaError, OutputError, Report, ReportError, UsageError
 
 #: The ways in which a model looks at the videos: with its gates, with every stream open, and
 #: at one picture of each window.
@@ -132,12 +131,7 @@ def _looked(look: _Look, truths: Sequence[VideoTruth], num_jobs: int) -> Iterato
     if min(num_jobs, len(truths)) <= 1:
         yield from map(look.at, truths)
         return
-    try:
-        yield from spread(_look_at, truths, num_jobs, partial(_begin, look))
-    except BrokenProcessPool:
-        raise ModelError(
-            "a process died at its work; run again, with --jobs 1 if it stays so; --keep keeps what is done"
-        ) from None
+    yield from spread(_look_at, truths, num_jobs, partial(_begin, look))
 
 
 def _begin(look: _Look, num_threads: int) -> None:

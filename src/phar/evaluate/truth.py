@@ -137,7 +137,7 @@ class _Gathered:
 
 
 def prepare(truths: Iterable[VideoTruth]) -> None:
-    """Make the files that are not there and can be made, one on each core. Raises OutputError."""
+    """Make the missing files that can be made, one on each core. Raises OutputError, ProcessError."""
     missing = [truth for truth in truths if truth.is_missing]
     num_workers = min(len(missing), os.cpu_count() or 1)
     if num_workers < 2:
