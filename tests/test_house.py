@@ -14,8 +14,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "phar"
 
 #: Rooms by floor: a room may import itself and rooms of lower floors.
 FLOORS = (
-    {"schema", "clock", "foreign", "processes"},
-    {"profile", "media", "timeline", "fusion"},
+    {"schema", "clock", "foreign"},
+    {"processes", "profile", "media", "timeline", "fusion"},
     {"openmmlab", "export", "synth", "recompute"},
     {"streams"},
     {"pipeline"},

@@ -146,9 +146,10 @@ def test_the_whole_body_may_be_the_only_node() -> None:
     shown = clip.frame_indices(60)
     points, scores = dancers(1, 60)
     views = clip.views(PoseClip(points[:, shown], scores[:, shown], HEIGHT_PX, WIDTH_PX))
-    # Nine features of thirteen joints.
-    assert views.shape == (1, 1, 48, 1, 117)
-    assert views.any(axis=(0, 1, 2, 3)).mean() > 0.9
+    # Six features of thirteen joints, and where in the clip each frame stands.
+    assert views.shape == (1, 1, 48, 1, 80)
+    assert views[..., :78].any(axis=(0, 1, 2, 3)).mean() > 0.9
+    np.testing.assert_allclose(views[0, 0, :, 0, 78], np.linspace(-1, 1, 48), atol=1e-6)
 
 
 def test_graphs_of_parts_must_have_as_many_nodes_as_there_are_parts() -> None:
