@@ -16,18 +16,15 @@ model = dict(
     backbone=dict(in_channels=2 * len(feats) * 13 + 2, base_channels=128, graph_cfg=dict(layout=graph)),
     cls_head=dict(in_channels=256))
 
-whole_clip = [
-    dict(type='EvenFrames', num_frames=48),
+even_frames = dict(type='EvenFrames', num_frames=48)
+body_frame = dict(type='BodyFrame', first_frames=4)
+aligned = [
+    even_frames,
     dict(type='UniformSampleFrames', clip_len=48),
     dict(type='PoseDecode'),
-]
-body_frame = dict(type='BodyFrame', first_frames=4)
-train_pipeline = [
-    *whole_clip,
     body_frame,
-    dict(type='BetweenTwo', probability=0.5, before=[*whole_clip, body_frame]),
-    dict(type='HideJoints', share=0.03),
-    dict(type='VaryPoses', rotate_deg=15., scale=(0.9, 1.1), squeeze=0.15, noise=0.005),
+]
+packed = [
     dict(type='GenSkeFeat', dataset='coco', feats=feats),
     dict(type='WithoutScores'),
     dict(type='BodyParts', parts=parts),
@@ -35,17 +32,19 @@ train_pipeline = [
     dict(type='FormatGCNInput', num_person=1),
     dict(type='PackActionInputs'),
 ]
+train_pipeline = [
+    *aligned,
+    dict(type='BetweenTwo', probability=0.5, before=aligned),
+    dict(type='HideJoints', share=0.03),
+    dict(type='VaryPoses', rotate_deg=15., scale=(0.9, 1.1), squeeze=0.15, noise=0.005),
+    *packed,
+]
 val_pipeline = [
-    *whole_clip[:1],
+    even_frames,
     dict(type='UniformSampleFrames', clip_len=48, num_clips=1, test_mode=True),
     dict(type='PoseDecode'),
     body_frame,
-    dict(type='GenSkeFeat', dataset='coco', feats=feats),
-    dict(type='WithoutScores'),
-    dict(type='BodyParts', parts=parts),
-    dict(type='ClipPosition'),
-    dict(type='FormatGCNInput', num_person=1),
-    dict(type='PackActionInputs'),
+    *packed,
 ]
 test_pipeline = val_pipeline
 
