@@ -68,6 +68,10 @@ COCO_MIRRORED = tuple(
 )
 
 
+#: Exit code of a command where some of many inputs failed; each error has the code of a command that fails.
+SOME_FAILED = 7
+
+
 class PharError(Exception):
     """A failure whose message is one line: what, what was got, how to mend it."""
 

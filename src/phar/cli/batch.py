@@ -21,15 +21,12 @@ from typing import TYPE_CHECKING
 from phar.cli import overrides
 from phar.cli.values import amount, count, file_or_url, length, seconds
 from phar.export import WRITERS
-from phar.schema import UsageError
+from phar.schema import SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from phar.batch.engine import Engine
     from phar.batch.runner import Summary, Wanted
     from phar.batch.sources import Found
-
-#: The exit code of a batch in which videos failed.
-_SOME_FAILED = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
             _say_how_it_went(args.out, batch.summary)
         if args.forget_missing:
             print(f"{args.out}: {catalogue.forget_missing()} videos forgotten, their files are gone")
-    return _SOME_FAILED if batch.summary.failed or batch.summary.failed_before else 0
+    return SOME_FAILED if batch.summary.failed or batch.summary.failed_before else 0
 
 
 def _catalogue_folder(args: argparse.Namespace) -> Path:

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 from phar.cli.values import length, seconds
 from phar.foreign import shown
-from phar.schema import NONE, MediaError, UsageError
+from phar.schema import NONE, SOME_FAILED, MediaError, UsageError
 
 if TYPE_CHECKING:
     from phar.dataset.detectors import DetectorSettings
     from phar.dataset.indexing import Indexed, Progress
 
-#: Exit code where some of many inputs failed.
-_SOME_FAILED = 7
 _VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".ts", ".mts", ".m2ts"),
     *(".mpg", ".mpeg", ".wmv", ".asf", ".ogv", ".3gp", ".mxf", ".gif"),
@@ -147,7 +145,7 @@ def scenes(args: argparse.Namespace) -> int:
     if args.out:
         write_shots(found, args.out)
         print(f"{args.out}: {sum(len(each.index.shots()) for each in found if each.index)} shots")
-    return _SOME_FAILED if failed else 0
+    return SOME_FAILED if failed else 0
 
 
 def _is_unicode(path: Path) -> bool:

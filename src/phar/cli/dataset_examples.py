@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 
 from phar.cli import overrides
 from phar.cli.values import amount, count, unit
-from phar.schema import NONE, MediaError, UsageError
+from phar.schema import NONE, SOME_FAILED, MediaError, UsageError
 
 if TYPE_CHECKING:
     from phar.dataset.examples import Examples
     from phar.dataset.extracting import Extractor
     from phar.dataset.manifest import Clip
 
-#: Exit code where some of many inputs failed.
-_SOME_FAILED = 7
 _CLIPS = "folder of a data set, its manifest, or a CSV of file,label,split"
 
 
@@ -249,4 +247,4 @@ def _told(examples: Examples, looked_at: Sequence[tuple[Clip, str]], failed: dic
         f"{examples.folder}: {len(examples.clips)} clips of {len(examples.labels)} labels ({shown});"
         f" {left_out} of {len(looked_at)} left out"
     )
-    return _SOME_FAILED if failed else 0
+    return SOME_FAILED if failed else 0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from phar.cli.judging import add_running, add_truth, look, truths_of
 from phar.cli.values import seconds, unit
 from phar.foreign import shown
-from phar.schema import UsageError
+from phar.schema import SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from phar.evaluate.predictions import Said
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from phar.evaluate.summary import Model
     from phar.evaluate.truth import VideoTruth
     from phar.profile import Profile
-
-#: Exit code where some of many inputs failed.
-_SOME_FAILED = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         write_output(document, args.out)
     print(markdown(document))
-    return _SOME_FAILED if any(run.failed for run in runs) else 0
+    return SOME_FAILED if any(run.failed for run in runs) else 0
 
 
 def _named(args: argparse.Namespace) -> dict[str, Profile | Path]:

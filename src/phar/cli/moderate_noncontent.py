@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phar.cli.moderate_run import add_deciding, deciders
-from phar.schema import OutputError
+from phar.schema import SOME_FAILED, OutputError
 
 if TYPE_CHECKING:
     from phar.moderation.noncontent import Peak
     from phar.moderation.policy import Policy
-
-#: Exit code where some of many inputs failed.
-_SOME_FAILED = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     _table(found, policy)
     failed = [each for each in found if not each.passes]
     print(f"{len(found) - len(failed)} of {len(found)} stay below the lowest threshold")
-    return _SOME_FAILED if failed else 0
+    return SOME_FAILED if failed else 0
 
 
 def _table(found: list[Peak], policy: Policy) -> None:
