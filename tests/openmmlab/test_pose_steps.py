@@ -11,6 +11,7 @@ from phar.openmmlab.pose_geometry import (
     blended,
     by_parts,
     in_body_frame,
+    in_step,
     varied,
     with_position,
     without_scores,
@@ -90,6 +91,46 @@ def test_between_two_clips_lies_what_both_see() -> None:
         blended((one, scores), (other[:, :2], sure[:, :2]), 0.5)
 
 
+def waving(turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One person whose left wrist goes round the body at these turns; all but the eyes are seen."""
+    joints, scores = np.zeros((1, len(turns), 17, 2)), np.ones((1, len(turns), 17))
+    joints[0, :, 9] = np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=-1)
+    joints[..., 1:3, :] = scores[..., 1:3] = 0
+    return joints.astype(np.float32), scores.astype(np.float32)
+
+
+def test_like_moments_of_two_clips_coincide() -> None:
+    # The same turn, begun late by the one and ended early by the other, who also stands elsewhere.
+    late = waving(np.clip(np.linspace(-0.5, 1, 31), 0, 1))
+    early = waving(np.clip(np.linspace(0, 1.5, 31), 0, 1))
+    elsewhere = early[0] + np.float32(3), early[1]
+    (one, seen), (other, _) = in_step(late, elsewhere, 0.5)
+    assert one.shape == other.shape == (1, 31, 17, 2) and one.dtype == np.float32
+    # Side by side the wrists are up to a diameter apart.
+    assert np.abs(late[0] - early[0]).max() > 1.5
+    np.testing.assert_allclose(other - one, 3, atol=0.25)
+    np.testing.assert_array_equal(seen, late[1])
+    # At the pace of the one it stays as it is; the other follows, and may have frames in another number.
+    longer = waving(np.linspace(0, 1, 61))
+    (same, _), (follows, sure) = in_step(late, longer, 0.0)
+    np.testing.assert_allclose(same, late[0], atol=1e-6)
+    assert follows.shape == (1, 31, 17, 2) and sure.shape == (1, 31, 17)
+    # The wrist moves by 0.3 a frame.
+    np.testing.assert_allclose(follows[0, 16:], late[0][0, 16:], atol=0.4)
+
+
+def test_unseen_joints_say_nothing_of_the_pace() -> None:
+    one = waving(np.linspace(0, 1, 31))
+    hidden = one[0].copy(), one[1].copy()
+    hidden[0][0, 10:20, 9], hidden[1][0, 10:20, 9] = 50, 0
+    (kept, _), _ = in_step(one, hidden, 0.5)
+    assert np.isfinite(kept).all() and np.abs(kept).max() <= 1
+    nobody = np.zeros_like(one[0]), np.zeros_like(one[1])
+    (kept, _), (empty, sure) = in_step(one, nobody, 0.0)
+    np.testing.assert_allclose(kept, one[0], atol=1e-6)
+    assert not empty.any() and not sure.any()
+
+
 def test_another_clip_goes_through_the_steps_before() -> None:
     joints, scores = standing()
     with imports.scope("mmaction"):
@@ -149,6 +190,10 @@ def test_variation_turns_and_scales_all_frames_alike() -> None:
     np.testing.assert_allclose(np.linalg.norm(scaled[0, :, 5] - scaled[0, :, 11], axis=1), 60, rtol=1e-4)
     noisy = moved(noise=0.02)
     assert 0.1 < np.abs(noisy - joints)[..., 1:, :].mean() < 3
+    off = moved(offset=0.02) - joints
+    np.testing.assert_allclose(off[0, 1:], np.broadcast_to(off[0, :1], off[0, 1:].shape), atol=1e-4)
+    # The clip is 50 px high.
+    assert 0.5 < off[0, 0, 1:].std() < 1.5
 
 
 def test_parts_of_clips_and_hidden_joints() -> None:

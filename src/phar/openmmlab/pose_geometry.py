@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from phar.schema import COCO_KEYPOINTS, FloatArray
 
 _SHOULDERS, _HIPS = (
     [COCO_KEYPOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip")
 )
+#: Keypoints (M, T, 17, 2) and scores (M, T, 17).
+Clip = tuple[FloatArray, FloatArray]
 #: Joints at or below this score were not seen.
 _UNSEEN = 1e-3
 
@@ -53,12 +56,14 @@ def varied(
     scale: Sequence[float],
     squeeze: float,
     noise: float,
+    offset: float = 0.0,
 ) -> FloatArray:
     """Turn, scale and squeeze all poses of a clip alike, and move each joint a little.
 
     keypoints: (M, T, 17, 2) in pixels; joints that were not seen stay. Angles up to `rotate_deg`; factors
     within `scale`; the two axes differ by up to a share of `squeeze`; `noise` is a standard deviation in
-    shares of the clip's largest extent, half of it steady through the clip.
+    shares of the clip's largest extent, half of it steady through the clip; `offset` is one of what is
+    steady alone, as another person's build and bearing are.
     """
     seen = scores > _UNSEEN
     if not seen.any():
@@ -68,10 +73,13 @@ def varied(
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = keypoints[seen].mean(0)
     moved = (keypoints - centre) @ (np.diag(sizes) @ turn).T + centre
+    extent = float(np.ptp(keypoints[seen], axis=0).max())
     if noise:
-        spread = noise * float(np.ptp(keypoints[seen], axis=0).max())
+        spread = noise * extent
         steady = rng.normal(0, 0.5 * spread, (len(moved), 1, *moved.shape[2:]))
         moved = moved + steady + rng.normal(0, 0.5 * spread, moved.shape)
+    if offset:
+        moved = moved + rng.normal(0, offset * extent, (len(moved), 1, *moved.shape[2:]))
     return np.where(seen[..., None], moved, keypoints).astype(np.float32)
 
 
@@ -83,10 +91,40 @@ def at_even_distances(
     keypoints: (M, T, 17, 2); scores: (M, T, 17); both come back with `num_frames` in the place of T. Where a
     joint was not seen in one of two neighbouring frames, the nearer one counts.
     """
-    last = keypoints.shape[1] - 1
-    at = np.linspace(0, last, num_frames)
+    return _interpolated(keypoints, scores, np.linspace(0, keypoints.shape[1] - 1, num_frames))
+
+
+def in_step(one: Clip, other: Clip, share: float) -> tuple[Clip, Clip]:
+    """Show two clips of a movement at a common pace, so that its like moments coincide.
+
+    Both are keypoints (M, T, 17, 2) in the same frame of reference and scores (M, T, 17), and come back with
+    as many frames as `one` has; persons and frames may differ in number. The pace is `share` of the way from
+    that of the one to that of the other. What matters is how joints move, wherever they stand.
+    Source: Sakoe, Chiba, Dynamic Programming Algorithm Optimization for Spoken Word Recognition, 1978.
+    """
+    from librosa.sequence import dtw  # takes over a second to import
+
+    persons = min(len(one[0]), len(other[0]))
+    steps = [_movement(keypoints[:persons], scores[:persons]) for keypoints, scores in (one, other)]
+    path = dtw(C=cdist(*steps, "sqeuclidean"), backtrack=True)[1][::-1].astype(float)
+    instants = path @ [1 - share, share]
+    at = np.linspace(instants[0], instants[-1], one[0].shape[1])
+    first, second = (np.interp(at, instants, own) for own in path.T)
+    return _interpolated(*one, first), _interpolated(*other, second)
+
+
+def _movement(keypoints: FloatArray, scores: FloatArray) -> FloatArray:
+    """(T, M * 34) where joints are from their own means; 0 where they are not seen."""
+    unseen = np.repeat((scores <= _UNSEEN)[..., None], 2, axis=-1)
+    found = np.ma.masked_array(keypoints, unseen)
+    moved = (found - found.mean(axis=1, keepdims=True)).filled(0)
+    return moved.transpose(1, 0, 2, 3).reshape(keypoints.shape[1], -1)
+
+
+def _interpolated(keypoints: FloatArray, scores: FloatArray, at: FloatArray) -> Clip:
+    """Keypoints and scores at instants counted in frames; see `at_even_distances`."""
     before = np.floor(at).astype(int)
-    after = np.minimum(before + 1, last)
+    after = np.minimum(before + 1, keypoints.shape[1] - 1)
     share = (at - before).astype(np.float32)[:, None]
     nearer = np.rint(at).astype(int)
     both = (scores[:, before] > _UNSEEN) & (scores[:, after] > _UNSEEN)
@@ -96,9 +134,7 @@ def at_even_distances(
     return found.astype(np.float32), sure.astype(np.float32)
 
 
-def blended(
-    one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray], share: float
-) -> tuple[FloatArray, FloatArray]:
+def blended(one: Clip, other: Clip, share: float) -> Clip:
     """Poses between two clips of equally many frames, `share` of the way from the one to the other.
 
     Both are keypoints (M, T, 17, 2) in the same frame of reference and scores (M, T, 17). A joint counts as

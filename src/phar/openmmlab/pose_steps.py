@@ -13,6 +13,7 @@ from phar.openmmlab.pose_geometry import (
     blended,
     by_parts,
     in_body_frame,
+    in_step,
     varied,
     with_position,
     without_scores,
@@ -55,8 +56,9 @@ def register() -> None:
             scale: Sequence[float] = (0.9, 1.1),
             squeeze: float = 0.1,
             noise: float = 0.0,
+            offset: float = 0.0,
         ) -> None:
-            self._settings = (rotate_deg, scale, squeeze, noise)
+            self._settings = (rotate_deg, scale, squeeze, noise, offset)
 
         def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
             return {**results, "keypoint": varied(*_poses(results), _rng(), *self._settings)}
@@ -92,7 +94,7 @@ def register() -> None:
             }
 
     class BetweenTwo:
-        """At times show what lies between the clip and another of its label; see `blended`.
+        """At times show what lies between the clip and another of its label; see `in_step` and `blended`.
 
         Args:
             probability: how often; else the clip stays as it is.
@@ -112,7 +114,8 @@ def register() -> None:
             if rng.uniform() >= self._probability:
                 return results
             other = self._before(results["another"](rng))
-            keypoints, scores = blended(_poses(results), _poses(other), rng.uniform())
+            share = rng.uniform()
+            keypoints, scores = blended(*in_step(_poses(results), _poses(other), share), share)
             return {**results, "keypoint": keypoints, "keypoint_score": scores}
 
     class HideJoints:
