@@ -13,7 +13,7 @@ _SHOULDERS, _HIPS = (
     [COCO_KEYPOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip")
 )
 #: Keypoints (M, T, 17, 2) and scores (M, T, 17).
-Clip = tuple[FloatArray, FloatArray]
+Poses = tuple[FloatArray, FloatArray]
 #: Joints at or below this score were not seen.
 _UNSEEN = 1e-3
 
@@ -83,9 +83,7 @@ def varied(
     return np.where(seen[..., None], moved, keypoints).astype(np.float32)
 
 
-def at_even_distances(
-    keypoints: FloatArray, scores: FloatArray, num_frames: int
-) -> tuple[FloatArray, FloatArray]:
+def at_even_distances(keypoints: FloatArray, scores: FloatArray, num_frames: int) -> Poses:
     """Show a whole clip in so many frames, the first and the last as they are, between frames interpolated.
 
     keypoints: (M, T, 17, 2); scores: (M, T, 17); both come back with `num_frames` in the place of T. Where a
@@ -94,7 +92,7 @@ def at_even_distances(
     return _interpolated(keypoints, scores, np.linspace(0, keypoints.shape[1] - 1, num_frames))
 
 
-def in_step(one: Clip, other: Clip, share: float) -> tuple[Clip, Clip]:
+def in_step(one: Poses, other: Poses, share: float) -> tuple[Poses, Poses]:
     """Show two clips of a movement at a common pace, so that its like moments coincide.
 
     Both are keypoints (M, T, 17, 2) in the same frame of reference and scores (M, T, 17), and come back with
@@ -121,7 +119,7 @@ def _movement(keypoints: FloatArray, scores: FloatArray) -> FloatArray:
     return moved.transpose(1, 0, 2, 3).reshape(keypoints.shape[1], -1)
 
 
-def _interpolated(keypoints: FloatArray, scores: FloatArray, at: FloatArray) -> Clip:
+def _interpolated(keypoints: FloatArray, scores: FloatArray, at: FloatArray) -> Poses:
     """Keypoints and scores at instants counted in frames; see `at_even_distances`."""
     before = np.floor(at).astype(int)
     after = np.minimum(before + 1, keypoints.shape[1] - 1)
@@ -134,7 +132,7 @@ def _interpolated(keypoints: FloatArray, scores: FloatArray, at: FloatArray) -> 
     return found.astype(np.float32), sure.astype(np.float32)
 
 
-def blended(one: Clip, other: Clip, share: float) -> Clip:
+def blended(one: Poses, other: Poses, share: float) -> Poses:
     """Poses between two clips of equally many frames, `share` of the way from the one to the other.
 
     Both are keypoints (M, T, 17, 2) in the same frame of reference and scores (M, T, 17). A joint counts as
