@@ -10,8 +10,8 @@ _base_ = './stgcn_small.py'
 feats = ['j', 'b', 'jm']
 # All but eyes and ears.
 parts = [[0, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]]
-# The node is its own neighbour, so that there is one matrix; of the three of mode `spatial` two would be empty at the
-# start, and let the net fit the persons that it has seen.
+# The node is its own neighbour, so that there is one matrix; of the three of mode `spatial` two would hold nothing but a
+# number each, for three times the weights.
 graph = dict(num_node=len(parts), inward=[(0, 0)], center=0)
 model = dict(
     data_preprocessor=dict(blending=dict(alpha=1.0)),
