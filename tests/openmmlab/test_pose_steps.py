@@ -125,6 +125,11 @@ def test_unseen_joints_say_nothing_of_the_pace() -> None:
     hidden[0][0, 10:20, 9], hidden[1][0, 10:20, 9] = 50, 0
     (kept, _), _ = in_step(one, hidden, 0.5)
     assert np.isfinite(kept).all() and np.abs(kept).max() <= 1
+    # A wrist that rests tells as little as one that is never seen, wherever that is said to be.
+    late = waving(np.clip(np.linspace(-0.5, 1, 31), 0, 1))
+    wild = one[0].copy(), one[1].copy()
+    wild[0][0, :, 10], wild[1][0, :, 10] = np.linspace(50, 0, 31)[:, None], 0
+    np.testing.assert_array_equal(in_step(late, wild, 0.5)[0][0], in_step(late, one, 0.5)[0][0])
     nobody = np.zeros_like(one[0]), np.zeros_like(one[1])
     (kept, _), (empty, sure) = in_step(one, nobody, 0.0)
     np.testing.assert_allclose(kept, one[0], atol=1e-6)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from phar.schema import COCO_KEYPOINTS, FloatArray
 
@@ -103,8 +102,9 @@ def in_step(one: Poses, other: Poses, share: float) -> tuple[Poses, Poses]:
     from librosa.sequence import dtw  # takes over a second to import
 
     persons = min(len(one[0]), len(other[0]))
-    steps = [_movement(keypoints[:persons], scores[:persons]) for keypoints, scores in (one, other)]
-    path = dtw(C=cdist(*steps, "sqeuclidean"), backtrack=True)[1][::-1].astype(float)
+    movements = [_movement(keypoints[:persons], scores[:persons]) for keypoints, scores in (one, other)]
+    _, path = dtw(*movements, metric="sqeuclidean")
+    path = path[::-1]
     instants = path @ [1 - share, share]
     at = np.linspace(instants[0], instants[-1], one[0].shape[1])
     first, second = (np.interp(at, instants, own) for own in path.T)
@@ -112,11 +112,11 @@ def in_step(one: Poses, other: Poses, share: float) -> tuple[Poses, Poses]:
 
 
 def _movement(keypoints: FloatArray, scores: FloatArray) -> FloatArray:
-    """(T, M * 34) where joints are from their own means; 0 where they are not seen."""
+    """(M * 34, T) where joints are from their own means; 0 where they are not seen."""
     unseen = np.repeat((scores <= _UNSEEN)[..., None], 2, axis=-1)
     found = np.ma.masked_array(keypoints, unseen)
     moved = (found - found.mean(axis=1, keepdims=True)).filled(0)
-    return moved.transpose(1, 0, 2, 3).reshape(keypoints.shape[1], -1)
+    return np.moveaxis(moved, 1, -1).reshape(-1, keypoints.shape[1])
 
 
 def _interpolated(keypoints: FloatArray, scores: FloatArray, at: FloatArray) -> Poses:
